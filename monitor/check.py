@@ -1,0 +1,205 @@
+"""One run of a suite: its record, its conversations, and the numbers that are made from them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from monitor.intent import Intent
+from monitor.score import Score
+from monitor.transcript import Fault, Outcome, Transcript
+from monitor.verdict import Verdict
+
+
+class CheckStatus(StrEnum):
+    """Where a check stands. Only HEALTHY and DEGRADED say something about the assistant."""
+
+    RUNNING = "running"
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    INCONCLUSIVE = "inconclusive"
+    CANCELLED = "cancelled"
+    ABORTED = "aborted"
+
+
+class Trigger(StrEnum):
+    """Who asked for a check. Only SCHEDULE takes a slot; MANUAL stores without alerting."""
+
+    SCHEDULE = "schedule"
+    ALERTING = "alerting"
+    MANUAL = "manual"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """One time at which a suite is due. `version` fences off an owner whose lease has run out."""
+
+    suite: str
+    at: datetime
+    owner: str
+    version: int
+    lease_until: datetime
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """One intent played once: the transcript and, when there is one, its score."""
+
+    id: str
+    check_id: str
+    intent_id: str
+    fingerprint: str
+    persona: str | None
+    round: int
+    attempt: int
+    seed: int
+    transcript: Transcript
+    score: Score
+
+    @property
+    def value(self) -> float | None:
+        """What counts in the thresholded mean: 0 for the assistant's errors, None where it says nothing."""
+        return 0.0 if self.transcript.outcome.fault is Fault.ASSISTANT else self.score.value
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether the conversation says something about the assistant: a score, or an error of its own."""
+        return self.value is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntentSummary:
+    """The conversations of one intent in one check. Means are None where nothing was measured."""
+
+    intent_id: str
+    weight: float
+    critical: bool
+    mean: float | None
+    planned: int
+    valid: int
+    passed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckSummary:
+    """The numbers of one check.
+
+    `mean` counts the assistant's errors as 0, `mean_scored` leaves them out; both are weighted means of intent means
+    over the intents with a valid conversation. `success_rate` is the share of valid conversations that passed.
+    """
+
+    planned: int
+    valid: int
+    mean: float | None
+    mean_scored: float | None
+    success_rate: float | None
+    average_turns: float | None
+    outcomes: Mapping[Outcome, int]
+    intents: tuple[IntentSummary, ...]
+
+    @property
+    def valid_share(self) -> float:
+        """Valid conversations over planned ones, in [0, 1]."""
+        return self.valid / self.planned if self.planned else 0.0
+
+    @property
+    def error_count(self) -> int:
+        """Conversations that the assistant failed to finish."""
+        return sum(count for outcome, count in self.outcomes.items() if outcome.fault is Fault.ASSISTANT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRecord:
+    """One check from its start to its end. `summary` and `finished_at` are None while it runs or when it was lost."""
+
+    id: str
+    suite: str
+    trigger: Trigger
+    status: CheckStatus
+    epoch: str
+    seed: int
+    started_at: datetime
+    planned: int
+    slot_at: datetime | None = None
+    finished_at: datetime | None = None
+    summary: CheckSummary | None = None
+    reason: str = ""
+
+    @property
+    def duration_seconds(self) -> float | None:
+        """Wall time of the whole check; None while it runs."""
+        return (self.finished_at - self.started_at).total_seconds() if self.finished_at else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteSnapshot:
+    """What the world is told about one suite: its newest check, and its newest one that said something."""
+
+    suite: str
+    threshold: float
+    last: CheckRecord | None
+    last_valid: CheckRecord | None
+    verdicts: tuple[Verdict, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything that `/metrics` shows, taken from the database in one go after each commit."""
+
+    taken_at: datetime
+    suites: tuple[SuiteSnapshot, ...]
+    checks: Mapping[tuple[str, CheckStatus], int]
+    conversations: Mapping[tuple[str, Outcome], int]
+    notifications: Mapping[tuple[str, str, str], int]
+    incidents_open: Mapping[str, int]
+
+
+def summarize(conversations: Sequence[Conversation], intents: Sequence[Intent], rounds: int) -> CheckSummary:
+    """The numbers of a check. Of several attempts at one intent and round only the last one counts."""
+    final = {(c.intent_id, c.round): c for c in sorted(conversations, key=lambda c: c.attempt)}
+    counted = list(final.values())
+    summaries = tuple(_summarize_intent(intent, counted, rounds) for intent in intents)
+    valid = [c for c in counted if c.is_valid]
+    turns = [len(c.transcript.user_turns) for c in counted if c.transcript.outcome is Outcome.COMPLETED]
+    scored = [_intent_mean(i, (c for c in valid if c.transcript.outcome.fault is Fault.NOBODY)) for i in intents]
+    return CheckSummary(
+        planned=len(intents) * rounds,
+        valid=len(valid),
+        mean=_weighted_mean((summary.mean, summary.weight) for summary in summaries),
+        mean_scored=_weighted_mean(zip(scored, (i.weight for i in intents), strict=True)),
+        success_rate=_mean([float(bool(c.score.passed)) for c in valid]),
+        average_turns=_mean([float(count) for count in turns]),
+        outcomes=Counter(c.transcript.outcome for c in counted),
+        intents=summaries,
+    )
+
+
+def _summarize_intent(intent: Intent, conversations: Iterable[Conversation], rounds: int) -> IntentSummary:
+    valid = [c for c in conversations if c.intent_id == intent.id and c.is_valid]
+    return IntentSummary(
+        intent_id=intent.id,
+        weight=intent.weight,
+        critical=intent.critical,
+        mean=_intent_mean(intent, valid),
+        planned=rounds,
+        valid=len(valid),
+        passed=sum(1 for c in valid if c.score.passed),
+    )
+
+
+def _intent_mean(intent: Intent, conversations: Iterable[Conversation]) -> float | None:
+    return _mean([c.value for c in conversations if c.intent_id == intent.id and c.value is not None])
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def _weighted_mean(pairs: Iterable[tuple[float | None, float]]) -> float | None:
+    known = [(value, weight) for value, weight in pairs if value is not None]
+    total = sum(weight for _, weight in known)
+    return sum(value * weight for value, weight in known) / total if total else None
