@@ -13,14 +13,17 @@ class Phase(StrEnum):
     """Where the alert of one scope stands. RESOLVING: recovered, and its end is not yet told everywhere."""
 
     OK = "ok"
-    PENDING = "pending"
     FIRING = "firing"
     RESOLVING = "resolving"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertState:
-    """The alert of one scope. `version` grows by one at every stored change; `channels` were told of the open."""
+    """The alert of one scope.
+
+    `channels` are those that were given the open, `unresolved` those not yet told of the end; `version` grows by one
+    at every change that is stored.
+    """
 
     scope: str
     phase: Phase = Phase.OK
