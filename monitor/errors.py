@@ -1,24 +1,24 @@
 """Every error that crosses a module border.
 
-    MonitorError
-    |-- ConfigError                 the configuration is wrong; nothing was started
-    |-- HttpFailure                 an exchange over HTTP broke off; adapters translate it
-    |-- AssistantFailure            the assistant under test failed (fault: assistant)
-    |   |-- AssistantTimeout        ... by not answering in time
-    |   `-- AssistantRateLimited    ... by telling us to slow down (fault: ours)
-    |-- Stopped                     we stopped a conversation ourselves (fault: ours)
-    |-- CompletionFailure           the server of a language model of ours failed (fault: ours)
-    |   |-- CompletionUnavailable   ... in a way that another try may mend
-    |   `-- CompletionRefused       ... because the request itself is wrong
-    |-- EngineFailure               the engine child cannot be started or kept alive
-    |-- SimulatorInvalid            no acceptable user turn within the tries allowed (fault: ours)
-    |-- JudgeFailure                the judge gave no usable answer (fault: ours)
-    `-- StoreFailure                the database refused or is away
-        |-- StoreUnavailable        ... away; the same call may succeed later
-        |-- SchemaMismatch          ... its schema is not the one this code knows
-        |-- StoreCorrupt            ... its file is damaged
-        |-- StaleWrite              ... somebody else owns the row now
-        `-- AlreadyRunning          ... another daemon holds the lock
+MonitorError
+|-- ConfigError                 the configuration is wrong; nothing was started
+|-- HttpFailure                 an exchange over HTTP broke off; adapters translate it
+|-- AssistantFailure            the assistant under test failed (fault: assistant)
+|   |-- AssistantTimeout        ... by not answering in time
+|   `-- AssistantRateLimited    ... by telling us to slow down (fault: ours)
+|-- Stopped                     we stopped a conversation ourselves (fault: ours)
+|-- CompletionFailure           the server of a language model of ours failed (fault: ours)
+|   |-- CompletionUnavailable   ... in a way that another try may mend
+|   `-- CompletionRefused       ... because the request itself is wrong
+|-- EngineFailure               the engine child cannot be started or kept alive
+|-- SimulatorInvalid            no acceptable user turn within the tries allowed (fault: ours)
+|-- JudgeFailure                the judge gave no usable answer (fault: ours)
+`-- StoreFailure                the database refused or is away
+    |-- StoreUnavailable        ... away; the same call may succeed later
+    |-- SchemaMismatch          ... its schema is not the one this code knows
+    |-- StoreCorrupt            ... its file is damaged
+    |-- StaleWrite              ... somebody else owns the row now
+    `-- AlreadyRunning          ... another daemon holds the lock
 """
 
 from __future__ import annotations

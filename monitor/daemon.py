@@ -1,0 +1,213 @@
+"""The daemon: checks when they are due, an outbox that is emptied, signs of life, and an orderly end.
+
+APScheduler is only a timer here; which slot is due is decided by `schedule` on the slots in the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from apscheduler.executors.asyncio import AsyncIOExecutor
+from apscheduler.jobstores.memory import MemoryJobStore
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from monitor.check import Slot, Trigger
+from monitor.delivery import Sender
+from monitor.errors import MonitorError, StoreFailure
+from monitor.healthcheck import HealthCheck
+from monitor.schedule import Schedule, due_slot
+from monitor.sdnotify import ServiceManager
+from monitor.store import Store
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 1.0
+STALLED_SECONDS = 60.0
+CLOCK_JUMP_SECONDS = 60.0
+DRAIN_SECONDS = 5.0
+LEASE_MARGIN_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduledCheck:
+    """A suite that is run by the clock. `run_seed` None: a fresh one for each check."""
+
+    check: HealthCheck
+    schedule: Schedule
+    second_attempt_grace_seconds: float
+    run_seed: int | None = None
+
+
+@dataclass(slots=True)
+class Pulse:
+    """When the daemon last did something, on the monotonic clock; read by other threads."""
+
+    clock: Callable[[], float]
+    beat_at: float | None = None
+    is_ready: bool = False
+    reason: str = "starting"
+
+    def beat(self) -> None:
+        """Note progress."""
+        self.beat_at = self.clock()
+
+    @property
+    def is_beating(self) -> bool:
+        """Whether there was progress of late; True until the daemon has begun."""
+        return self.beat_at is None or self.clock() - self.beat_at < STALLED_SECONDS
+
+
+@dataclass(slots=True, kw_only=True)
+class Daemon:
+    """Runs scheduled checks until a signal. `retire` closes alerts of suites that are watched no more."""
+
+    suites: Mapping[str, ScheduledCheck]
+    store: Store
+    sender: Sender
+    pulse: Pulse
+    manager: ServiceManager
+    owner: str
+    now: Callable[[], datetime]
+    retire: Callable[[], Awaitable[None]]
+    publish: Callable[[], Awaitable[None]]
+    drain_seconds: float = DRAIN_SECONDS
+    _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _last: dict[str, datetime] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Work until SIGTERM or SIGINT; a second signal ends the process at once."""
+        stop = asyncio.Event()
+        _stop_on_signals(stop)
+        aborted = await self.store.offload(self.store.abort_running, now=self.now())
+        if aborted:
+            log.warning("checks_aborted count=%d reason=left_running", aborted)
+        await self.retire()
+        await self.publish()
+        async with asyncio.TaskGroup() as group:
+            sending = group.create_task(self.sender.run(stop))
+            scheduler = self._start_timer()
+            self.pulse.is_ready, self.pulse.reason = True, "ready"
+            self.manager.ready(f"watching {', '.join(self.suites)}")
+            log.info("daemon_ready suites=%s owner=%s", ",".join(self.suites), self.owner)
+            await self._watch(scheduler, stop)
+            self.pulse.is_ready, self.pulse.reason = False, "stopping"
+            self.manager.stopping()
+            scheduler.shutdown(wait=False)
+            await self._stop_checks()
+            await self.sender.drain(self.drain_seconds)
+            sending.cancel()
+        log.info("daemon_stopped")
+
+    def _start_timer(self) -> AsyncIOScheduler:
+        scheduler = AsyncIOScheduler(
+            jobstores={"default": MemoryJobStore()}, executors={"default": AsyncIOExecutor()}, timezone="UTC"
+        )
+        self._add_tick(scheduler)
+        scheduler.start()
+        return scheduler
+
+    def _add_tick(self, scheduler: AsyncIOScheduler) -> None:
+        scheduler.add_job(
+            self.tick,
+            "interval",
+            id="tick",
+            seconds=TICK_SECONDS,
+            coalesce=True,
+            misfire_grace_time=None,
+            max_instances=1,
+            replace_existing=True,
+        )
+
+    async def tick(self) -> None:
+        """Start every suite that is due and not running."""
+        for name, scheduled in self.suites.items():
+            try:
+                await self._start_if_due(name, scheduled)
+            except StoreFailure as exc:
+                log.warning("slot_not_claimed suite=%s error=%s", name, exc)
+        self.pulse.beat()
+
+    async def _start_if_due(self, name: str, scheduled: ScheduledCheck) -> None:
+        now = self.now()
+        is_first_look = name not in self._last
+        last = await self.store.offload(self.store.last_slot, name) if is_first_look else self._last[name]
+        due = due_slot(scheduled.schedule, last, now)
+        if due is not None:
+            self._last[name] = due
+            if name in self._running:
+                log.warning("check_overlaps suite=%s skipped_slot=%s", name, due.isoformat())
+                return
+        elif is_first_look and last is not None:
+            self._last[name] = due = last  # the newest slot may have been lost with the process that ran it
+        if due is not None:
+            await self._start(name, scheduled, due, now)
+
+    async def _start(self, name: str, scheduled: ScheduledCheck, due: datetime, now: datetime) -> None:
+        slot = await self.store.offload(
+            self.store.claim_slot,
+            name,
+            due,
+            owner=self.owner,
+            now=now,
+            lease_seconds=scheduled.check.suite.timeout_seconds + LEASE_MARGIN_SECONDS,
+            second_attempt_grace_seconds=scheduled.second_attempt_grace_seconds,
+        )
+        if slot is not None:
+            task = asyncio.create_task(self._check(name, scheduled, slot), name=f"check-{name}")
+            self._running[name] = task
+            task.add_done_callback(lambda _: self._running.pop(name, None))
+
+    async def _check(self, name: str, scheduled: ScheduledCheck, slot: Slot) -> None:
+        seed = secrets.randbits(63) if scheduled.run_seed is None else scheduled.run_seed
+        log.info("check_started suite=%s slot=%s attempt=%d seed=%d", name, slot.at.isoformat(), slot.attempt, seed)
+        try:
+            done = await scheduled.check.run(Trigger.SCHEDULE, seed=seed, slot=slot)
+        except MonitorError as exc:
+            log.error("check_failed suite=%s slot=%s error=%s", name, slot.at.isoformat(), exc)
+        except Exception:
+            log.exception("check_broke suite=%s slot=%s", name, slot.at.isoformat())
+        else:
+            mean = done.summary.mean if done.summary else None
+            log.info("check_done suite=%s check_id=%s status=%s mean=%s", name, done.id, done.status, mean)
+            self.sender.wake()
+
+    async def _watch(self, scheduler: AsyncIOScheduler, stop: asyncio.Event) -> None:
+        """Give signs of life while ticks come. The timer waits on the wall clock: after a jump it is set anew."""
+        offset = self._wall_offset()
+        while not stop.is_set():
+            if self.pulse.is_beating:
+                self.manager.alive()
+            if abs(self._wall_offset() - offset) > CLOCK_JUMP_SECONDS:
+                log.warning("clock_jumped seconds=%.0f", self._wall_offset() - offset)
+                offset = self._wall_offset()
+                self._add_tick(scheduler)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), TICK_SECONDS)
+
+    def _wall_offset(self) -> float:
+        return self.now().timestamp() - self.pulse.clock()
+
+    async def _stop_checks(self) -> None:
+        running = list(self._running.values())
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    def handle(number: int) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        log.info("daemon_stopping signal=%s", signal.Signals(number).name)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, handle, number)

@@ -1,0 +1,342 @@
+"""The sender: takes messages out of the outbox, asks a channel to tell them, and writes what came of it.
+
+Every step is a row first, so that a crash anywhere repeats a message at worst and loses none. One task per channel: one
+that is slow or down delays no other. Knows nothing of Slack or PagerDuty, nor of why somebody is to be told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from random import Random
+from typing import TypeVar
+
+from monitor import alert
+from monitor.errors import StaleWrite, StoreFailure
+from monitor.incident import (
+    AlertPolicy,
+    Delivered,
+    Notification,
+    NotificationKind,
+    NotificationStatus,
+    Phase,
+)
+from monitor.notify.absent import AbsentChannel
+from monitor.notify.classify import Clock, utc_now
+from monitor.notify.contract import ATTEMPT_SECONDS, DeliveryResult, Message, Notifier, Ok, Permanent, Retry
+from monitor.store import Claim, NotificationDraft, Store
+from monitor.verdict import Severity
+
+LEASE_SECONDS = 2 * ATTEMPT_SECONDS
+POLL_SECONDS = 5.0
+GIVE_UP_AFTER = timedelta(hours=24)
+SHORTEST_BACKOFF_SECONDS = 2.0
+LONGEST_BACKOFF_SECONDS = 5 * 60.0
+DEAD_LETTER = ":dead-letter:"
+
+_REFUSED = "refused: "
+_GAVE_UP = "gave up: "
+_STEP_TRIES = 5
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Tell the message, as this kind."""
+
+    kind: NotificationKind
+
+
+@dataclass(frozen=True, slots=True)
+class Supersede:
+    """Drop the message: what it says is over, and the channel was never told that it began."""
+
+
+def plan(claim: Claim, opening: Notification | None, *, supports_info: bool) -> Send | Supersede:
+    """What to do with the claimed message; `opening` is the open of its incident on its channel.
+
+    An open that was never attempted and whose end is already waiting is dropped, and its end becomes one INFO (or, on a
+    channel that would page for it, nothing). An open with an unknown outcome counts as told.
+    """
+    head = claim.notification
+    is_over = any(follower.kind is NotificationKind.RESOLVE for follower in claim.followers)
+    if head.kind is NotificationKind.OPEN and head.attempts == 0 and is_over:
+        return Supersede()
+    if head.kind is NotificationKind.RESOLVE and opening is not None and _was_never_told(opening):
+        return Send(NotificationKind.INFO) if supports_info else Supersede()
+    return Send(head.kind)
+
+
+def backoff_seconds(attempts: int, jitter: float) -> float:
+    """The wait after the nth failed attempt: doubles from 2 s to 5 min; `jitter` in [0, 1] takes up to half of it."""
+    longest = min(LONGEST_BACKOFF_SECONDS, SHORTEST_BACKOFF_SECONDS * 2.0 ** min(max(attempts, 1) - 1, 32))
+    return longest * (1.0 - jitter / 2.0)
+
+
+def dead_letter(dead: Notification, channel: str, error: str, now: datetime) -> NotificationDraft:
+    """What `channel` is told about a message that another channel will never take.
+
+    It has a key of its own: on PagerDuty it becomes a separate warning, which nothing but a person resolves.
+    """
+    key = f"{dead.dedup_key}{DEAD_LETTER}{dead.channel}"
+    told = replace(
+        dead.alert,
+        severity=Severity.WARNING,
+        dedup_key=key,
+        title=f"{dead.channel} could not be told ({dead.kind.value}): {dead.alert.title}",
+        reason=f"{dead.channel}: {error}. The message was: {dead.alert.reason}",
+        at=now,
+    )
+    return NotificationDraft(
+        incident_id=dead.incident_id,
+        scope=dead.scope,
+        channel=channel,
+        kind=NotificationKind.INFO,
+        dedup_key=key,
+        alert=told,
+        at=now,
+    )
+
+
+class Sender:
+    """Sends what the outbox holds. Any number of senders may share one store; `owner` names this one.
+
+    `notifiers` are by channel. `on_finished` is called after each message that reached an end, for whoever shows
+    numbers. `wake` and everything else belong to one event loop.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        notifiers: Mapping[str, Notifier],
+        *,
+        owner: str,
+        clock: Clock = utc_now,
+        sleep: Callable[[float], Coroutine[object, object, None]] = asyncio.sleep,
+        random: Random | None = None,
+        on_finished: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._store = store
+        self._notifiers = notifiers
+        self._owner = owner
+        self._clock = clock
+        self._sleep = sleep
+        self._random = random or Random()  # noqa: S311  spreads retries, guards nothing
+        self._on_finished = on_finished
+        self._news = {channel: asyncio.Event() for channel in notifiers}
+        self._due: dict[str, list[datetime]] = {}
+        self._failures: Counter[str] = Counter()
+
+    def wake(self) -> None:
+        """Look into the outbox now: something was put there."""
+        for news in self._news.values():
+            news.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Send until `stop` is set; a message on its way is finished first. Survives the database being away."""
+        channels = None
+        while channels is None and not stop.is_set():
+            channels = await self._survive("start", self.settle)
+            if channels is None:
+                await self._rest("start", stop)
+        async with asyncio.TaskGroup() as group:
+            for channel in channels or ():
+                group.create_task(self._serve(channel, stop))
+
+    async def drain(self, deadline_seconds: float) -> None:
+        """Try everything that is due once, within the deadline; what is left stays in the outbox."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(deadline_seconds):
+                await asyncio.gather(*(self._empty(channel) for channel in self._notifiers))
+
+    async def run_once(self, channel: str) -> bool:
+        """Deal with one message that is due on the channel; False when there is none. Raises StoreFailure."""
+        claim = await self._store.offload(
+            self._store.claim_notification,
+            now=self._clock(),
+            lease_seconds=LEASE_SECONDS,
+            owner=self._owner,
+            channel=channel,
+        )
+        if claim is None:
+            return False
+        try:
+            await self._deliver(claim, self._notifiers.get(channel) or AbsentChannel(channel))
+        except StaleWrite as exc:
+            logger.warning("notification_taken_over notification_id=%s error=%s", claim.notification.id, exc)
+        return True
+
+    async def settle(self) -> frozenset[str]:
+        """Tell the alerts of the ends that were finished when a crash kept that from being noted. Raises StoreFailure.
+
+        Returns the channels to serve: those configured, and those that an alert still has to tell of its end.
+        """
+        channels = set(self._notifiers)
+        for state in await self._store.offload(self._store.alert_states):
+            channels.update(state.channels)
+            if state.phase is Phase.RESOLVING and state.incident_id:
+                for row in await self._store.offload(self._store.notifications, state.incident_id):
+                    if row.status is not NotificationStatus.PENDING:
+                        await self._note_end(row)
+        return frozenset(channels)
+
+    async def _serve(self, channel: str, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            if not await self._survive(channel, lambda: self._step(channel)):
+                await self._rest(channel, stop)
+
+    async def _empty(self, channel: str) -> None:
+        while await self._survive(channel, lambda: self._step(channel)):
+            pass
+
+    async def _step(self, channel: str) -> bool:
+        # What failed may have failed between the end of a message and its alert.
+        if self._failures[channel]:
+            await self.settle()
+        return await self.run_once(channel)
+
+    async def _survive(self, channel: str, step: Callable[[], Awaitable[T]]) -> T | None:
+        """What the step returns; None, logged and counted for the backoff, when it failed."""
+        try:
+            answer = await step()
+        except StoreFailure as exc:
+            logger.warning("outbox_unavailable channel=%s error=%s", channel, exc)
+        except Exception:
+            logger.exception("delivery_broken channel=%s", channel)
+        else:
+            self._failures[channel] = 0
+            return answer
+        self._failures[channel] += 1
+        return None
+
+    async def _rest(self, channel: str, stop: asyncio.Event) -> None:
+        """Wait for news, the stop, the next retry that this sender knows of, or the next poll."""
+        news = self._news.setdefault(channel, asyncio.Event())
+        pause = self._sleep(self._pause_seconds(channel))
+        waits = [asyncio.create_task(pause), asyncio.create_task(news.wait()), asyncio.create_task(stop.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+        news.clear()
+
+    def _pause_seconds(self, channel: str) -> float:
+        if self._failures[channel]:
+            return backoff_seconds(self._failures[channel], self._random.random())
+        now = self._clock()
+        self._due[channel] = [at for at in self._due.get(channel, []) if at > now]
+        return min([POLL_SECONDS, *((at - now).total_seconds() for at in self._due[channel])])
+
+    async def _deliver(self, claim: Claim, notifier: Notifier) -> None:
+        head = claim.notification
+        decision = plan(claim, await self._opening(claim), supports_info=notifier.supports_info)
+        if isinstance(decision, Supersede):
+            await self._store.offload(self._store.supersede, [head.id], now=self._clock())
+            await self._finished(head)
+        elif head.attempts and self._is_too_old(head, self._clock()):
+            await self._bury(head, f"{_GAVE_UP}{head.last_error or 'the outcome is unknown'}")
+        else:
+            attempt = await self._store.offload(self._store.begin_attempt, claim, now=self._clock())
+            await self._record(attempt, await notifier.send(_message(claim, decision.kind)))
+
+    async def _opening(self, claim: Claim) -> Notification | None:
+        head = claim.notification
+        if head.kind is not NotificationKind.RESOLVE or claim.opened:
+            return claim.opened
+        rows = await self._store.offload(self._store.notifications, head.incident_id)
+        opens = [row for row in rows if row.channel == head.channel and row.kind is NotificationKind.OPEN]
+        return opens[0] if opens else None
+
+    async def _record(self, head: Notification, result: DeliveryResult) -> None:
+        match result:
+            case Ok(reference):
+                await self._finish(head, NotificationStatus.SENT, reference=reference)
+            case Permanent(error):
+                await self._bury(head, f"{_REFUSED}{error}")
+            case Retry(after_seconds, error):
+                wait = backoff_seconds(head.attempts, self._random.random()) if after_seconds is None else after_seconds
+                at = self._clock() + timedelta(seconds=wait)
+                if self._is_too_old(head, at):
+                    await self._bury(head, f"{_GAVE_UP}{error}")
+                    return
+                await self._store.offload(
+                    self._store.retry_notification, head.id, at=at, error=error, owner=self._owner
+                )
+                self._due.setdefault(head.channel, []).append(at)
+
+    async def _bury(self, head: Notification, error: str) -> None:
+        """Make it a dead letter. The other channels are told first: a crash in between tells them and tries again."""
+        logger.warning("dead_letter notification_id=%s channel=%s error=%s", head.id, head.channel, error)
+        rows = await self._store.offload(self._store.notifications, head.incident_id)
+        told = {(row.channel, row.dedup_key) for row in rows}
+        drafts = [dead_letter(head, channel, error, self._clock()) for channel in self._notifiers]
+        new = [d for d in drafts if d.channel != head.channel and (d.channel, d.dedup_key) not in told]
+        if new and DEAD_LETTER not in head.dedup_key:
+            await self._store.offload(self._store.enqueue, *new)
+        await self._finish(head, NotificationStatus.DEAD, error=error)
+        self.wake()
+
+    async def _finish(
+        self, head: Notification, status: NotificationStatus, *, reference: str | None = None, error: str = ""
+    ) -> None:
+        await self._store.offload(
+            self._store.finish_notification,
+            head.id,
+            status,
+            now=self._clock(),
+            owner=self._owner,
+            reference=reference,
+            error=error,
+        )
+        await self._finished(head)
+
+    async def _finished(self, head: Notification) -> None:
+        await self._note_end(head)
+        self._on_finished()
+
+    async def _note_end(self, head: Notification) -> None:
+        """Step the alert if this message was the end of its incident. A state that others write to is read again."""
+        if head.kind is NotificationKind.OPEN or DEAD_LETTER in head.dedup_key:
+            return
+        event = Delivered(channel=head.channel, incident_id=head.incident_id)
+        for _ in range(_STEP_TRIES):
+            before = await self._store.offload(self._store.alert_state, head.scope)
+            after, _effects = alert.step(before, event, AlertPolicy(channels=tuple(self._notifiers)), self._clock(), "")
+            with suppress(StaleWrite):
+                if after != before:
+                    await self._store.offload(self._store.save_alert_state, after)
+                return
+        logger.warning("alert_not_stepped scope=%s incident_id=%s", head.scope, head.incident_id)
+
+    def _is_too_old(self, head: Notification, at: datetime) -> bool:
+        return at > head.created_at + GIVE_UP_AFTER
+
+
+def _message(claim: Claim, kind: NotificationKind) -> Message:
+    head, opened = claim.notification, claim.opened
+    told = head.alert
+    if kind is NotificationKind.INFO and head.kind is NotificationKind.RESOLVE:
+        told = replace(told, reason=f"It began and ended before this channel could be told. {told.reason}")
+    return Message(
+        kind=kind,
+        alert=told,
+        dedup_key=head.dedup_key,
+        opened_reference=opened.reference if opened else None,
+        opened=opened.alert if opened else None,
+    )
+
+
+def _was_never_told(opening: Notification) -> bool:
+    """Whether the channel surely knows nothing of it: dropped, or refused at the very first attempt."""
+    was_refused = opening.status is NotificationStatus.DEAD and opening.last_error.startswith(_REFUSED)
+    return opening.status is NotificationStatus.SUPERSEDED or (was_refused and opening.attempts == 1)

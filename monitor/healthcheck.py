@@ -1,0 +1,226 @@
+"""The main path: one check of one suite, from the first simulated word to the snapshot that the world sees.
+
+simulate -> score -> store each conversation as it finishes;
+then decide -> step the alert -> one transaction closes the check -> publish the snapshot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import uuid4
+
+from monitor.assistants.contract import Assistant, ConversationContext
+from monitor.check import CheckRecord, CheckStatus, Conversation, Slot, Trigger, summarize
+from monitor.closing import Ended, Known, Surroundings, conclude, overall_scope
+from monitor.errors import JudgeFailure, StaleWrite, StoreFailure
+from monitor.incident import AlertPolicy
+from monitor.intent import Intent, Suite
+from monitor.redact import Redactor, redacted
+from monitor.rules import MeanPolicy
+from monitor.scorers.scoring import Scoring, not_scored
+from monitor.seeds import derive
+from monitor.simulate import simulate
+from monitor.store import Closing, Store
+from monitor.transcript import EndReason, Fault, Outcome, Transcript
+from monitor.user.contract import UserSimulator
+
+log = logging.getLogger(__name__)
+CONCLUSIVE = frozenset({CheckStatus.HEALTHY, CheckStatus.DEGRADED})
+ATTEMPTS = 2
+CLOSING_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a check has come. `conversation` is the one that just finished."""
+
+    done: int
+    planned: int
+    conversation: Conversation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """How averages become verdicts and verdicts alerts."""
+
+    rule: MeanPolicy
+    policy: AlertPolicy
+    surroundings: Surroundings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthCheck:
+    """Runs checks of one suite. `now` tells UTC; `publish` is awaited after each commit that closes a check."""
+
+    suite: Suite
+    user: UserSimulator
+    assistant: Assistant
+    scoring: Scoring
+    store: Store
+    decision: Decision
+    redactor: Redactor
+    epoch: str
+    conversation_timeout_seconds: float
+    now: Callable[[], datetime]
+    publish: Callable[[], Awaitable[None]]
+
+    async def run(
+        self,
+        trigger: Trigger,
+        *,
+        seed: int,
+        slot: Slot | None = None,
+        on_progress: Callable[[Progress], None] = lambda _: None,
+    ) -> CheckRecord:
+        """One check. Raises StoreFailure; every other failure is an outcome. Cancelled, it is stored as such."""
+        check = self._new_check(trigger, seed, slot)
+        await self.store.offload(self.store.open_check, check, slot)
+        try:
+            conversations = await self._converse(check, slot, on_progress)
+            closing = await self._close(check, conversations, slot)
+        except BaseException as exc:
+            await self._give_up(check, slot, exc)
+            raise
+        await self.publish()
+        return closing.check
+
+    async def _converse(
+        self, check: CheckRecord, slot: Slot | None, on_progress: Callable[[Progress], None]
+    ) -> list[Conversation]:
+        """Every intent in every round, all at once; the assistant's own limits say how many it hears."""
+        deadline = asyncio.get_running_loop().time() + self.suite.timeout_seconds
+        finished: list[Conversation] = []
+
+        async def play(intent: Intent, number: int) -> None:
+            for attempt in range(1, ATTEMPTS + 1):
+                conversation = await self._play(check, intent, number, attempt, deadline)
+                await self.store.offload(self.store.save_conversation, conversation, slot)
+                outcome = conversation.transcript.outcome
+                if outcome.fault is not Fault.OURS or outcome in (Outcome.CANCELLED, Outcome.RATE_LIMITED):
+                    break
+            finished.append(conversation)
+            on_progress(Progress(done=len(finished), planned=check.planned, conversation=conversation))
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for number in range(self.suite.rounds):
+                    for intent in self.suite.intents:
+                        group.create_task(play(intent, number))
+        except ExceptionGroup as several:
+            raise several.exceptions[0] from several
+        return finished
+
+    async def _play(
+        self, check: CheckRecord, intent: Intent, number: int, attempt: int, deadline: float
+    ) -> Conversation:
+        """Simulate -> score -> redact: one conversation, whatever becomes of it."""
+        seed = derive(check.seed, intent.id, intent.persona, number, attempt)
+        context = ConversationContext(
+            conversation_id=uuid4().hex,
+            check_id=check.id,
+            suite=self.suite.name,
+            intent_id=intent.id,
+            deadline=min(deadline, asyncio.get_running_loop().time() + self.conversation_timeout_seconds),
+        )
+        transcript = await simulate(intent, self.user, self.assistant, context, seed=seed, now=self.now)
+        try:
+            score = await self.scoring.score(intent, transcript)
+        except JudgeFailure as exc:
+            transcript = _judge_failed(transcript, exc)
+            score = not_scored(str(exc))
+        return redacted(
+            Conversation(
+                id=context.conversation_id,
+                check_id=check.id,
+                intent_id=intent.id,
+                fingerprint=intent.fingerprint,
+                persona=intent.persona,
+                round=number,
+                attempt=attempt,
+                seed=seed,
+                transcript=transcript,
+                score=score,
+            ),
+            self.redactor,
+        )
+
+    async def _close(self, check: CheckRecord, conversations: list[Conversation], slot: Slot | None) -> Closing:
+        """Decide and write. The alert may move under us (a delivery came back): then decide anew on what it is."""
+        summary = summarize(conversations, self.suite.intents, self.suite.rounds)
+        ended = Ended(
+            check=check,
+            conversations=conversations,
+            summary=summary,
+            threshold=self.decision.rule.threshold,
+            slot=slot,
+        )
+        now, incident_id = self.now(), uuid4().hex
+        for left in reversed(range(CLOSING_TRIES)):
+            known = await self.store.offload(self._known, check)
+            closing = conclude(
+                ended,
+                known,
+                self.decision.rule,
+                self.decision.policy,
+                self.decision.surroundings,
+                now=now,
+                new_incident_id=incident_id,
+            )
+            try:
+                await self.store.offload(self.store.close_check, closing)
+            except StaleWrite:
+                if not left or not closing.states:
+                    raise
+            else:
+                return closing
+        raise AssertionError("unreachable")
+
+    def _known(self, check: CheckRecord) -> Known:
+        """What the alert stands on. Only checks of the same epoch that alert are compared."""
+        earlier = self.store.checks(
+            check.suite,
+            limit=max(self.decision.rule.window_checks, self.decision.rule.recovery_checks),
+            statuses=CONCLUSIVE,
+            epoch=check.epoch,
+            alerting_only=True,
+        )
+        healthy = self.store.checks(check.suite, limit=1, statuses={CheckStatus.HEALTHY}, epoch=check.epoch)
+        state = self.store.alert_state(overall_scope(check.suite))
+        return Known(
+            state=state,
+            incident=self.store.incident(state.incident_id) if state.incident_id else None,
+            earlier=[c.summary.mean for c in earlier if c.summary and c.summary.mean is not None],
+            before=healthy[0].summary if healthy else None,
+        )
+
+    async def _give_up(self, check: CheckRecord, slot: Slot | None, exc: BaseException) -> None:
+        """Leave no check running: one that was stopped says so, one that broke may be tried again."""
+        was_stopped = isinstance(exc, asyncio.CancelledError) and slot is None
+        status = CheckStatus.CANCELLED if was_stopped else CheckStatus.ABORTED
+        reason = "stopped" if isinstance(exc, asyncio.CancelledError) else f"{type(exc).__name__}: {exc}"
+        ended = replace(check, status=status, reason=reason, finished_at=self.now())
+        try:
+            await asyncio.shield(self.store.offload(self.store.close_check, Closing(check=ended, slot=slot)))
+        except StoreFailure as failure:
+            log.error("check_not_closed check_id=%s status=%s error=%s", check.id, status, failure)
+
+    def _new_check(self, trigger: Trigger, seed: int, slot: Slot | None) -> CheckRecord:
+        return CheckRecord(
+            id=uuid4().hex,
+            suite=self.suite.name,
+            trigger=trigger,
+            status=CheckStatus.RUNNING,
+            epoch=self.epoch,
+            seed=seed,
+            started_at=self.now(),
+            planned=len(self.suite.intents) * self.suite.rounds,
+            slot_at=slot.at if slot else None,
+        )
+
+
+def _judge_failed(transcript: Transcript, exc: JudgeFailure) -> Transcript:
+    return replace(transcript, end=EndReason.JUDGE, outcome=Outcome.JUDGE_ERROR, detail=str(exc))

@@ -1,0 +1,1 @@
+"""Scorers: each turns a finished transcript into one component of the score."""

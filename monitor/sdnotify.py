@@ -1,0 +1,47 @@
+"""systemd's notify protocol (sd_notify(3)): tells the service manager how the daemon is, and nothing else.
+
+Without NOTIFY_SOCKET every call does nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+
+
+class ServiceManager:
+    """The other end of NOTIFY_SOCKET. `watchdog_seconds` is how often it wants a sign of life, None for never."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        address = environment.get("NOTIFY_SOCKET", "")
+        self._address = "\0" + address[1:] if address.startswith("@") else address
+        wanted = environment.get("WATCHDOG_USEC", "")
+        is_ours = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+        self.watchdog_seconds = int(wanted) / 1e6 if wanted.isdigit() and int(wanted) and is_ours else None
+
+    def ready(self, status: str) -> None:
+        """The daemon does its work."""
+        self._send("READY=1", f"STATUS={status}")
+
+    def starting(self, status: str, extend_seconds: float) -> None:
+        """It is still starting, and will be for at least another `extend_seconds`."""
+        self._send(f"STATUS={status}", f"EXTEND_TIMEOUT_USEC={int(extend_seconds * 1e6)}")
+
+    def stopping(self) -> None:
+        """It is about to end by itself."""
+        self._send("STOPPING=1")
+
+    def alive(self) -> None:
+        """It makes progress."""
+        self._send("WATCHDOG=1")
+
+    def _send(self, *lines: str) -> None:
+        if not self._address:
+            return
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notify:
+            try:
+                notify.connect(self._address)
+                notify.sendall("\n".join(lines).encode())
+            except OSError:
+                return  # the manager is gone or full; it will notice by itself

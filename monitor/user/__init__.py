@@ -1,0 +1,1 @@
+"""The simulated user: three kinds behind one protocol (`contract.py`)."""

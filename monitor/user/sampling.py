@@ -1,0 +1,92 @@
+"""Sampling of one user turn: draw, hold against the guardrails, throw away and draw again with the next try's seed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from monitor.completions import Completion
+from monitor.errors import SimulatorInvalid
+from monitor.intent import Intent
+from monitor.seeds import derive
+from monitor.transcript import Role, Sampled, Turn
+from monitor.user.contract import UserTurn
+from monitor.user.guardrails import Guardrails, broken_bound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How a turn is drawn; the defaults are UserLM's model card."""
+
+    temperature: float = 1.0
+    top_p: float = 0.8
+    max_tokens: int = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """One try: what to sample with."""
+
+    seed: int
+    temperature: float
+    top_p: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """What one try gave. `text` None: the user ends; `defect`: why it must not be used, whatever its text."""
+
+    text: str | None
+    completion: Completion
+    defect: str | None = None
+
+
+def end_is_banned(intent: Intent, turns: Sequence[Turn], guardrails: Guardrails) -> bool:
+    """Whether the user has not yet said enough to be allowed to end."""
+    said = sum(1 for turn in turns if turn.role is Role.USER)
+    return said < max(intent.min_turns, guardrails.end_banned_turns)
+
+
+async def sample_turn(
+    draw: Callable[[Draw], Awaitable[Drawn]],
+    intent: Intent,
+    turns: Sequence[Turn],
+    *,
+    seed: int,
+    sampling: Sampling,
+    guardrails: Guardrails,
+    p_end: Callable[[Completion], tuple[float | None, str | None]],
+    cuts: tuple[str, ...],
+) -> UserTurn:
+    """The first acceptable draw. Raises SimulatorInvalid after the last try; what `draw` raises passes through."""
+    said = [turn.text for turn in turns if turn.role is Role.USER]
+    hits: list[str] = []
+    for number in range(guardrails.tries):
+        drawn = await draw(_draw(derive(seed, number), hits, sampling, guardrails))
+        hit = drawn.defect
+        if hit is None and drawn.text is not None:
+            hit = broken_bound(drawn.text, said, intent.description, guardrails)
+        if hit is None:
+            probability, reason = p_end(drawn.completion)
+            sampled = Sampled(
+                tries=number + 1,
+                hits=tuple(hits),
+                tokens=len(drawn.completion.ids),
+                log_likelihood=drawn.completion.log_likelihood,
+                p_end=probability,
+                p_end_reason=reason,
+            )
+            return UserTurn(text=drawn.text, sampled=sampled, cuts=cuts)
+        hits.append(hit)
+    raise SimulatorInvalid(tuple(hits))
+
+
+def _draw(seed: int, hits: list[str], sampling: Sampling, guardrails: Guardrails) -> Draw:
+    repeated = bool(hits) and hits[-1] in {"repetition", "intent_repeated"}
+    temperature = guardrails.repeat_temperature if repeated else None
+    top_p = guardrails.repeat_top_p if repeated else None
+    return Draw(
+        seed=seed,
+        temperature=sampling.temperature if temperature is None else temperature,
+        top_p=sampling.top_p if top_p is None else top_p,
+    )

@@ -1,0 +1,113 @@
+"""Scripted parties: a user, an assistant and a completions server that do as they are told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from monitor.assistants.contract import ConversationContext, Reply
+from monitor.completions import Completion, CompletionClient, CompletionRequest
+from monitor.http import HttpClient
+from monitor.intent import Intent, RequiredFact
+from monitor.transcript import EndReason, Role, Sampled, Transcript, Turn
+from monitor.user.contract import UserTurn
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Clock:
+    """A wall clock that moves one second at every look."""
+
+    at: datetime = T0
+
+    def __call__(self) -> datetime:
+        self.at += timedelta(seconds=1)
+        return self.at
+
+
+@dataclass
+class EchoAssistant:
+    """Answers by a function of the words; keeps what it heard. An error instead of words is raised."""
+
+    answer: Callable[[str], str | Exception] = "you said: {}".format
+    name: str = "echo"
+    heard: list[str] = field(default_factory=list)
+    closed: int = 0
+
+    async def open(self, context: ConversationContext) -> EchoAssistant:
+        del context
+        return self
+
+    async def send(self, text: str) -> Reply:
+        self.heard.append(text)
+        await asyncio.sleep(0)
+        answer = self.answer(text)
+        if isinstance(answer, Exception):
+            raise answer
+        return Reply(text=answer, latency_seconds=0.5)
+
+    async def close(self) -> None:
+        self.closed += 1
+
+    async def aclose(self) -> None:
+        return None
+
+
+@dataclass
+class LinesUser:
+    """Says its lines, then ends. An error among the lines is raised."""
+
+    lines: Sequence[str | Exception]
+    seeds: list[int] = field(default_factory=list)
+
+    async def first_turn(self, intent: Intent, *, seed: int) -> UserTurn:
+        return await self.next_turn(intent, (), seed=seed)
+
+    async def next_turn(self, intent: Intent, turns: Sequence[Turn], *, seed: int) -> UserTurn:
+        del intent
+        self.seeds.append(seed)
+        said = sum(1 for turn in turns if turn.role is Role.USER)
+        line = self.lines[said] if said < len(self.lines) else None
+        if isinstance(line, Exception):
+            raise line
+        return UserTurn(text=line, sampled=Sampled(p_end=0.25))
+
+
+class QueuedCompletions(CompletionClient):
+    """Answers with the given completions in order; keeps the requests. The last one is given again and again."""
+
+    def __init__(self, *completions: Completion, score: float = -1.0) -> None:
+        super().__init__(HttpClient(), "http://unused")
+        self.requests: list[CompletionRequest] = []
+        self._completions = completions
+        self._score = score
+
+    async def complete(self, request: CompletionRequest) -> Completion:
+        self.requests.append(request)
+        return self._completions[min(len(self.requests), len(self._completions)) - 1]
+
+    async def score(self, prefix: Sequence[int], continuation: Sequence[int]) -> float:
+        del prefix, continuation
+        return self._score
+
+
+def intent(**changes: object) -> Intent:
+    """An intent about a returns window, with `changes`."""
+    values: dict[str, object] = {
+        "id": "returns",
+        "description": "You are a user who wants to know how long shoes can be returned.",
+        "checklist": (RequiredFact(id="days", patterns=("30 days",), critical=True),),
+        "max_turns": 3,
+    }
+    return Intent(**(values | changes))  # type: ignore[arg-type]
+
+
+def transcript(*texts: str, end: EndReason = EndReason.USER_ENDED) -> Transcript:
+    """A conversation of `texts`, the user first."""
+    turns = tuple(
+        Turn(role=Role.ASSISTANT if index % 2 else Role.USER, text=text, at=T0) for index, text in enumerate(texts)
+    )
+    return Transcript(turns=turns, end=end, outcome=end.outcome, started_at=T0, finished_at=T0 + timedelta(seconds=9))
