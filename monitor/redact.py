@@ -9,9 +9,13 @@ import base64
 import html
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from urllib.parse import quote, quote_plus
+
+from monitor.check import Conversation
+from monitor.score import ItemScore
 
 # A shorter secret would hit ordinary words, and its name would then say more about it than the text did.
 SHORTEST_SECRET = 6
@@ -114,3 +118,33 @@ def _in_base64(secret: bytes) -> Iterable[str]:
         if len(core) >= SHORTEST_SECRET:
             yield core
             yield core.replace("+", "-").replace("/", "_")
+
+
+def redacted(conversation: Conversation, redactor: Redactor) -> Conversation:
+    """The conversation with every text that the assistant, the user model or an error wrote redacted."""
+    clean = redactor.redact
+    turns = tuple(
+        replace(
+            turn,
+            text=clean(turn.text),
+            tool_calls=tuple(
+                replace(
+                    call, arguments=clean(call.arguments), result=clean(call.result) if call.result else call.result
+                )
+                for call in turn.tool_calls
+            ),
+        )
+        for turn in conversation.transcript.turns
+    )
+    transcript = replace(conversation.transcript, turns=turns, detail=clean(conversation.transcript.detail))
+    components = tuple(
+        replace(component, reason=clean(component.reason), items=tuple(_item(item, clean) for item in component.items))
+        for component in conversation.score.components
+    )
+    score = replace(conversation.score, reason=clean(conversation.score.reason), components=components)
+    return replace(conversation, transcript=transcript, score=score)
+
+
+def _item(item: ItemScore, clean: Callable[[str], str]) -> ItemScore:
+    evidence = tuple(replace(seen, quote=clean(seen.quote)) for seen in item.evidence)
+    return replace(item, reason=clean(item.reason), evidence=evidence)

@@ -1,0 +1,1 @@
+"""Clients of the assistant under test, all behind the seam in `contract`."""
