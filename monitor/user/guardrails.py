@@ -1,7 +1,6 @@
 """Bounds that a simulated user's turn must keep; a turn that breaks one is thrown away whole and sampled again.
 
-The defaults are those of the UserLM paper (arXiv 2510.06552, appendix on generation guardrails); `BLOG` holds the
-values of its authors' later article.
+The defaults are those of the UserLM paper (arXiv 2510.06552); other presets are the configuration's.
 """
 
 from __future__ import annotations
@@ -29,19 +28,6 @@ class Guardrails:
     reject_intent: bool = True
     repeat_temperature: float | None = None
     repeat_top_p: float | None = None
-
-
-PAPER = Guardrails()
-BLOG = Guardrails(
-    banned_first_words=(),
-    ban_leading_punctuation=True,
-    end_banned_turns=3,
-    min_words=10,
-    max_words=256,
-    reject_intent=False,
-    repeat_temperature=1.2,
-    repeat_top_p=0.9,
-)
 
 
 def broken_bound(text: str, said: Iterable[str], description: str, guardrails: Guardrails) -> str | None:

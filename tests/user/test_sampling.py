@@ -13,7 +13,7 @@ from monitor.completions import Completion
 from monitor.errors import EngineFailure, SimulatorInvalid
 from monitor.prompt import ChatFormat, FewShotFormat
 from monitor.tokens import Vocabulary
-from monitor.user.guardrails import BLOG, PAPER, Guardrails, broken_bound
+from monitor.user.guardrails import Guardrails, broken_bound
 from monitor.user.prompted import PromptedUser, goal
 from monitor.user.sampling import Sampling
 from monitor.user.scripted import ScriptedUser
@@ -21,6 +21,7 @@ from monitor.user.userlm import UserLm
 from tests.parties import QueuedCompletions, intent, transcript
 
 END, EOT = 128256, 128009
+PAPER = Guardrails()
 
 
 @pytest.fixture(scope="session")
@@ -86,12 +87,6 @@ def test_the_bounds_of_the_paper(text: str, hit: str | None) -> None:
     assert broken_bound(text, ["other words here", "say that again"], "You are a user who wants", PAPER) == hit
 
 
-def test_the_presets_differ_as_their_sources_do() -> None:
-    assert (PAPER.min_words, PAPER.max_words, PAPER.end_banned_turns, PAPER.reject_intent) == (3, 25, 0, True)
-    assert (BLOG.min_words, BLOG.max_words, BLOG.end_banned_turns, BLOG.reject_intent) == (10, 256, 3, False)
-    assert broken_bound("a b c", (), "a b c", replace(BLOG, min_words=1)) is None
-
-
 async def test_a_good_turn_is_taken_with_what_it_cost(chat: ChatFormat) -> None:
     client = QueuedCompletions(said("how long can shoes be returned?", chat.vocabulary))
     turn = await user(client, chat).first_turn(intent(), seed=1)
@@ -132,11 +127,11 @@ async def test_the_end_is_banned_before_min_turns(chat: ChatFormat, min_turns: i
     assert set(chat.vocabulary.first_tokens(["I", "You", "Here", "i", "you", "here"])) == set(request.banned_first_ids)
 
 
-async def test_after_a_repetition_the_blog_preset_samples_hotter(chat: ChatFormat) -> None:
+async def test_a_try_after_a_repetition_may_be_hotter(chat: ChatFormat) -> None:
     words = chat.vocabulary
     repeated, fresh = said("say that again", words), said("say something new now", words)
     client = QueuedCompletions(repeated, fresh)
-    hotter = replace(BLOG, min_words=3)
+    hotter = Guardrails(repeat_temperature=1.2, repeat_top_p=0.9)
     await user(client, chat, hotter).next_turn(intent(), transcript("say that again", "b").turns, seed=1)
     assert [(r.temperature, r.top_p) for r in client.requests] == [(1.0, 0.8), (1.2, 0.9)]
 
