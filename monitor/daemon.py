@@ -13,7 +13,7 @@ import secrets
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from apscheduler.executors.asyncio import AsyncIOExecutor
 from apscheduler.jobstores.memory import MemoryJobStore
@@ -33,6 +33,8 @@ TICK_SECONDS = 1.0
 STALLED_SECONDS = 60.0
 CLOCK_JUMP_SECONDS = 60.0
 DRAIN_SECONDS = 5.0
+RETENTION_SECONDS = 3600.0
+RETENTION_BATCH = 200
 LEASE_MARGIN_SECONDS = 60.0
 
 
@@ -67,7 +69,10 @@ class Pulse:
 
 @dataclass(slots=True, kw_only=True)
 class Daemon:
-    """Runs scheduled checks until a signal. `retire` closes alerts of suites that are watched no more."""
+    """Runs scheduled checks until a signal. `retire` closes alerts of suites that are watched no more.
+
+    `news` is set when a message was delivered.
+    """
 
     suites: Mapping[str, ScheduledCheck]
     store: Store
@@ -78,6 +83,8 @@ class Daemon:
     now: Callable[[], datetime]
     retire: Callable[[], Awaitable[None]]
     publish: Callable[[], Awaitable[None]]
+    news: asyncio.Event
+    retention_days: int
     drain_seconds: float = DRAIN_SECONDS
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _last: dict[str, datetime] = field(default_factory=dict)
@@ -93,6 +100,7 @@ class Daemon:
         await self.publish()
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(self.sender.run(stop))
+            beside = [group.create_task(self._forget_old()), group.create_task(self._tell_news())]
             scheduler = self._start_timer()
             self.pulse.is_ready, self.pulse.reason = True, "ready"
             self.manager.ready(f"watching {', '.join(self.suites)}")
@@ -103,7 +111,8 @@ class Daemon:
             scheduler.shutdown(wait=False)
             await self._stop_checks()
             await self.sender.drain(self.drain_seconds)
-            sending.cancel()
+            for task in (sending, *beside):
+                task.cancel()
         log.info("daemon_stopped")
 
     def _start_timer(self) -> AsyncIOScheduler:
@@ -178,6 +187,28 @@ class Daemon:
             mean = done.summary.mean if done.summary else None
             log.info("check_done suite=%s check_id=%s status=%s mean=%s", name, done.id, done.status, mean)
             self.sender.wake()
+
+    async def _tell_news(self) -> None:
+        """Publish anew whenever a message was delivered."""
+        while True:
+            await self.news.wait()
+            self.news.clear()
+            try:
+                await self.publish()
+            except StoreFailure as exc:
+                log.warning("snapshot_not_taken error=%s", exc)
+
+    async def _forget_old(self) -> None:
+        """Delete conversations past their retention, in small batches, once an hour."""
+        while True:
+            try:
+                limit = self.now() - timedelta(days=self.retention_days)
+                retired = RETENTION_BATCH
+                while retired == RETENTION_BATCH:
+                    retired = await self.store.offload(self.store.retire, older_than=limit, batch=RETENTION_BATCH)
+            except StoreFailure as exc:
+                log.warning("retention_failed error=%s", exc)
+            await asyncio.sleep(RETENTION_SECONDS)
 
     async def _watch(self, scheduler: AsyncIOScheduler, stop: asyncio.Event) -> None:
         """Give signs of life while ticks come. The timer waits on the wall clock: after a jump it is set anew."""

@@ -20,7 +20,7 @@ class Lines(logging.Formatter):
 
     def __init__(self, style: Literal["json", "text"], redactor: Redactor) -> None:
         super().__init__()
-        self._style = style
+        self._is_json = style == "json"
         self._redactor = redactor
 
     def format(self, record: logging.LogRecord) -> str:
@@ -31,7 +31,7 @@ class Lines(logging.Formatter):
             message += " | " + self.formatException(record.exc_info)
         message = printable(self._redactor.redact(message), LINE_CHARACTERS)
         level = record.levelname.lower()
-        if self._style == "text":
+        if not self._is_json:
             return f"{at} {level} {record.name} {message}"
         line = {"at": at, "level": level, "logger": record.name, "message": message}
         return json.dumps(line, ensure_ascii=False)

@@ -1,0 +1,262 @@
+"""Checks and the daemon, put together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from monitor.assistants.contract import Assistant
+from monitor.bootstrap.parts import open_assistant, open_notifiers, open_store, owner_name, redactor, utc_now
+from monitor.bootstrap.simulator import Simulator, open_simulator, user_examples
+from monitor.closing import Known, Surroundings, changes_of, overall_scope
+from monitor.completions import ModelInfo
+from monitor.config import Config
+from monitor.daemon import Daemon, Pulse, ScheduledCheck
+from monitor.delivery import Sender
+from monitor.epoch import epoch_of
+from monitor.errors import ConfigError
+from monitor.healthcheck import Decision, HealthCheck
+from monitor.incident import AlertPolicy, Phase, RuleRemoved
+from monitor.metrics import Metrics
+from monitor.notify.contract import Notifier
+from monitor.rules import MeanPolicy
+from monitor.scorers.conduct import Conduct
+from monitor.scorers.scoring import Scoring
+from monitor.scorers.task import Task
+from monitor.sdnotify import ServiceManager
+from monitor.store import Store
+from monitor.supervisor import EngineState
+from monitor.verdict import Severity
+from monitor.web.health import Health
+from monitor.web.operations import operations_app
+from monitor.web.pages import pages_app
+from monitor.web.server import WebServer
+
+EXTEND_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """A monitor that runs: its checks, its outbox and what the world sees. Addresses are None where turned off.
+
+    `news` is set when a message was delivered, for whoever publishes numbers.
+    """
+
+    config: Config
+    store: Store
+    checks: Mapping[str, HealthCheck]
+    sender: Sender
+    metrics: Metrics
+    pulse: Pulse
+    publish: Callable[[], Awaitable[None]]
+    owner: str
+    metrics_url: str | None
+    pages_url: str | None
+    news: asyncio.Event
+
+    def daemon(self, manager: ServiceManager) -> Daemon:
+        """The application run by the clock."""
+        schedules = {name: schedule for name, schedule in self.config.schedules.items() if schedule is not None}
+        if not schedules:
+            raise ConfigError([f"{self.config.path}: suites: none has a schedule; add one, or use `check`"])
+        settings = self.config.settings
+        return Daemon(
+            suites={
+                name: ScheduledCheck(
+                    check=self.checks[name],
+                    schedule=schedule,
+                    second_attempt_grace_seconds=settings.suites[name].second_attempt_grace_seconds,
+                    run_seed=settings.simulator.run_seed,
+                )
+                for name, schedule in schedules.items()
+            },
+            store=self.store,
+            sender=self.sender,
+            pulse=self.pulse,
+            manager=manager,
+            owner=self.owner,
+            now=utc_now,
+            retire=self.retire_alerts,
+            publish=self.publish,
+            news=self.news,
+            retention_days=settings.store.retention_days,
+        )
+
+    async def retire_alerts(self) -> None:
+        """Close the alerts of suites that are not configured any more: whoever was paged is told."""
+        watched = {overall_scope(name) for name in self.config.suites}
+        for state in await self.store.offload(self.store.alert_states):
+            if state.phase is not Phase.FIRING or state.scope in watched or state.incident_id is None:
+                continue
+            incident = await self.store.offload(self.store.incident, state.incident_id)
+            decision = next(iter(self.checks.values())).decision
+            known = Known(state=state, incident=incident)
+            changes = changes_of(RuleRemoved(), known, decision.policy, decision.surroundings, utc_now())
+            await self.store.offload(self.store.change_alerts, changes)
+            self.sender.wake()
+
+
+@asynccontextmanager
+async def open_application(config: Config, manager: ServiceManager) -> AsyncIterator[Application]:
+    """Everything that the daemon needs, web servers first, so that health can be asked while a model is loaded.
+
+    Raises StoreFailure, EngineFailure, CompletionFailure, and MonitorError for an address that is taken.
+    """
+    async with AsyncExitStack() as stack:
+        store = open_store(config)
+        stack.callback(store.close)
+        store.lock()
+        pulse, owner, news = Pulse(time.monotonic), owner_name(), asyncio.Event()
+        simulator: Simulator | None = None
+
+        def live() -> dict[str, float]:
+            return {"engine_ready": float(simulator is not None and _is_engine_ready(simulator))}
+
+        metrics = Metrics(live)
+        metrics_url, pages_url = _serve(config, stack, store, metrics, pulse)
+
+        def wait_on(seconds: float) -> None:
+            pulse.reason = f"the user model has been loading for {seconds:.0f} s"
+            manager.starting(pulse.reason, EXTEND_SECONDS)
+
+        simulator = await stack.enter_async_context(open_simulator(config, is_daemon=True, on_wait=wait_on))
+        pulse.reason = "starting"
+        channels = await stack.enter_async_context(open_notifiers(config))
+        thresholds = {name: suite.threshold for name, suite in config.suites.items()}
+
+        async def publish() -> None:
+            metrics.publish(await store.offload(store.snapshot, thresholds, now=utc_now()))
+
+        assistants = {
+            name: await stack.enter_async_context(open_assistant(config, name))
+            for name in sorted({suite.assistant for suite in config.suites.values()})
+        }
+        checks = {
+            name: build_check(
+                config,
+                name,
+                simulator=simulator,
+                assistant=assistants[suite.assistant],
+                store=store,
+                channels=channels,
+                base_url=config.settings.public_url or pages_url,
+                publish=publish,
+            )
+            for name, suite in config.suites.items()
+        }
+        yield Application(
+            config=config,
+            store=store,
+            checks=checks,
+            sender=Sender(store, channels, owner=owner, on_finished=news.set),
+            metrics=metrics,
+            pulse=pulse,
+            publish=publish,
+            owner=owner,
+            metrics_url=metrics_url,
+            pages_url=pages_url,
+            news=news,
+        )
+
+
+def build_check(
+    config: Config,
+    suite_name: str,
+    *,
+    simulator: Simulator,
+    assistant: Assistant,
+    store: Store,
+    channels: Mapping[str, Notifier],
+    base_url: str | None,
+    publish: Callable[[], Awaitable[None]],
+) -> HealthCheck:
+    """Everything that one suite's checks need, put together."""
+    settings, suite = config.settings, config.suites[suite_name]
+    alerting = settings.alerting
+    rule = MeanPolicy(
+        threshold=suite.threshold,
+        failing_checks=alerting.failing_checks,
+        window_checks=alerting.window_checks,
+        recovery_checks=alerting.recovery_checks,
+        valid_share=alerting.valid_share,
+        severity=Severity(alerting.severity),
+    )
+    weights = settings.scoring.weights
+    return HealthCheck(
+        suite=suite,
+        user=simulator.user,
+        assistant=assistant,
+        scoring=Scoring([Task(), Conduct()], weights),
+        store=store,
+        decision=Decision(
+            rule=rule,
+            policy=AlertPolicy(channels=tuple(channels)),
+            surroundings=Surroundings(app=settings.app, environment=settings.environment, base_url=base_url),
+        ),
+        redactor=redactor(config),
+        epoch=epoch_of(epoch_facts(config, simulator.model)),
+        conversation_timeout_seconds=settings.assistants[suite.assistant].conversation_timeout_seconds,
+        now=utc_now,
+        publish=publish,
+    )
+
+
+def epoch_facts(config: Config, model: ModelInfo | None) -> dict[str, Any]:
+    """What an epoch is made of."""
+    simulator = config.settings.simulator
+    facts: dict[str, Any] = {"kind": simulator.kind, "weights": config.settings.scoring.weights}
+    if simulator.kind == "scripted":
+        return facts
+    return facts | {
+        "model": simulator.model.model_dump(mode="json", include={"name", "revision", "dtype"})
+        if simulator.model
+        else None,
+        "served": model.name if model else None,
+        "sampling": simulator.sampling.model_dump(mode="json"),
+        "guardrails": simulator.guardrails.model_dump(mode="json", exclude={"preset"}),
+        "window": simulator.window,
+        "examples": user_examples() if simulator.kind == "prompted" else None,
+    }
+
+
+def _serve(
+    config: Config, stack: AsyncExitStack, store: Store, metrics: Metrics, pulse: Pulse
+) -> tuple[str | None, str | None]:
+    """Start both listeners; their URLs."""
+    server = config.settings.server
+
+    def health() -> Health:
+        return Health(ok=pulse.is_beating, reason="ok" if pulse.is_beating else "the event loop makes no progress")
+
+    def ready() -> Health:
+        return Health(ok=pulse.is_ready, reason=pulse.reason)
+
+    apps = {
+        "metrics": (server.metrics, lambda: operations_app(metrics, health, ready)),
+        "pages": (
+            server.pages,
+            lambda: pages_app(
+                store,
+                lambda: metrics.snapshot,
+                base_url=config.settings.public_url,
+                token=server.pages_token.reveal() if server.pages_token else None,
+            ),
+        ),
+    }
+    urls: dict[str, str | None] = {}
+    for name, (address, app) in apps.items():
+        urls[name] = None
+        if address is not None:
+            web = WebServer(app(), host=address.host, port=address.port)
+            web.start()
+            stack.callback(web.stop)
+            host, port = web.address
+            urls[name] = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return urls["metrics"], urls["pages"]
+
+
+def _is_engine_ready(simulator: Simulator) -> bool:
+    return simulator.supervisor is None or simulator.supervisor.state is EngineState.READY

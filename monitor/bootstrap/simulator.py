@@ -1,0 +1,168 @@
+"""The simulated user and what it runs on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from monitor.completions import CompletionClient, ModelInfo, read_model_info
+from monitor.config import Config
+from monitor.engine.settings import EngineSettings
+from monitor.errors import ConfigError, EngineFailure
+from monitor.http import HttpClient
+from monitor.package_data import data_folder
+from monitor.prompt import ChatFormat, FewShotFormat
+from monitor.supervisor import EngineSupervisor, Patience, engine_command
+from monitor.tokens import Vocabulary
+from monitor.user.contract import UserSimulator
+from monitor.user.guardrails import Guardrails
+from monitor.user.prompted import PromptedUser
+from monitor.user.sampling import Sampling
+from monitor.user.scripted import ScriptedUser
+from monitor.user.userlm import UserLm
+
+SOCKET_NAME = "engine.sock"
+LONGEST_SOCKET_PATH = 100
+"""Unix sockets end at 108 bytes (unix(7))."""
+RECOVERY_SECONDS = 1.0
+ENGINE_RESPONSE_BYTES = 100_000_000
+ENGINE_CONNECTIONS = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulator:
+    """The simulated user with what it runs on. `model` None: it needs none; `supervisor` None: somebody else's."""
+
+    user: UserSimulator
+    model: ModelInfo | None = None
+    supervisor: EngineSupervisor | None = None
+
+
+@asynccontextmanager
+async def open_simulator(
+    config: Config, *, is_daemon: bool = False, on_wait: Callable[[float], None] = lambda _: None
+) -> AsyncIterator[Simulator]:
+    """The simulated user, on a server elsewhere, on a running daemon's engine, or on an engine child of its own.
+
+    `on_wait` hears the seconds waited while a model is loaded. Raises EngineFailure, CompletionFailure, ConfigError.
+    """
+    settings = config.settings.simulator
+    if settings.kind == "scripted":
+        yield Simulator(user=ScriptedUser())
+        return
+    async with AsyncExitStack() as stack:
+        if settings.servers:
+            client, supervisor = _server_client(config), None
+        else:
+            path = config.settings.state_dir / SOCKET_NAME
+            if not is_daemon and _is_listening(path):
+                supervisor = None
+            else:
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="assistant-monitor-"))
+                path = path if is_daemon else Path(folder) / SOCKET_NAME
+                supervisor = _supervisor(config, path, on_wait)
+                stack.push_async_callback(supervisor.stop)
+                await supervisor.start()
+            http = HttpClient(
+                socket=str(path), max_response_bytes=ENGINE_RESPONSE_BYTES, max_connections=ENGINE_CONNECTIONS
+            )
+            stack.push_async_callback(http.aclose)
+            client = CompletionClient(http, "http://engine", recover=_recovery(supervisor))
+        info = await _model_info(config, client)
+        yield Simulator(user=_user(config, client, info), model=info, supervisor=supervisor)
+
+
+def user_examples() -> str:
+    """The example chats that a prompted user continues."""
+    return (data_folder("config") / "prompts" / "user_examples.txt").read_text(encoding="utf-8")
+
+
+def _engine_http(socket_path: str | None = None) -> HttpClient:
+    return HttpClient(socket=socket_path, max_response_bytes=ENGINE_RESPONSE_BYTES, max_connections=ENGINE_CONNECTIONS)
+
+
+def _server_client(config: Config) -> CompletionClient:
+    if len(config.settings.simulator.servers) > 1:
+        raise ConfigError([f"{config.path}: simulator.servers: this version uses one server; keep the first"])
+    server = config.settings.simulator.servers[0]
+    key = server.api_key.reveal() if server.api_key else None
+    return CompletionClient(
+        _engine_http(),
+        server.url,
+        model=server.model,
+        api_key=key,
+        recover=_recovery(None),
+    )
+
+
+def _supervisor(config: Config, path: Path, on_wait: Callable[[float], None]) -> EngineSupervisor:
+    if len(str(path)) > LONGEST_SOCKET_PATH:
+        raise ConfigError([f"{config.path}: state_dir: {path} is too long for a Unix socket; choose a shorter folder"])
+    model, engine = config.settings.simulator.model, config.settings.simulator.engine
+    assert model is not None, "validated"
+    settings = EngineSettings(
+        model=model.name,
+        revision=model.revision,
+        device=model.device,
+        dtype=model.dtype,
+        socket=path,
+        max_context=engine.max_context,
+        max_batch_tokens=engine.max_batch_tokens,
+        max_slots=engine.max_slots,
+        queue=engine.queue,
+        threads=engine.threads,
+        cache_dir=config.model_cache_dir,
+        parent_pid=os.getpid(),
+    )
+    patience = Patience(startup=engine.startup_timeout_seconds, health_interval=0.5)
+    return EngineSupervisor(engine_command(settings), path, patience=patience, on_wait=on_wait)
+
+
+def _recovery(supervisor: EngineSupervisor | None) -> Callable[[], Awaitable[None]]:
+    async def recover() -> None:
+        await asyncio.sleep(RECOVERY_SECONDS)
+        if supervisor is not None:
+            await supervisor.wait_ready()
+
+    return recover
+
+
+async def _model_info(config: Config, client: CompletionClient) -> ModelInfo:
+    settings = config.settings.simulator
+    if settings.tokenizer is not None:
+        return await asyncio.to_thread(read_model_info, settings.tokenizer, settings.window)
+    info = await client.model_info()
+    if info.max_context < settings.window:
+        raise EngineFailure(f"simulator.window is {settings.window}, but the model takes {info.max_context} tokens")
+    return info
+
+
+def _user(config: Config, client: CompletionClient, info: ModelInfo) -> UserSimulator:
+    settings = config.settings.simulator
+    vocabulary = Vocabulary(info.tokenizer)
+    how: dict[str, Any] = {
+        "end_ids": info.end_ids,
+        "sampling": Sampling(**settings.sampling.model_dump()),
+        "guardrails": Guardrails(**settings.guardrails.model_dump(exclude={"preset"})),
+        "window": settings.window,
+    }
+    if settings.kind == "userlm":
+        return UserLm(client, vocabulary, ChatFormat(vocabulary, info.chat_template), **how)
+    return PromptedUser(client, vocabulary, FewShotFormat(vocabulary, user_examples()), **how)
+
+
+def _is_listening(path: Path) -> bool:
+    """Whether a running daemon's engine can be reached there."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+        return True
