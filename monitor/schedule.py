@@ -13,6 +13,7 @@ from cronsim import CronSim, CronSimError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND_PASS = timedelta(milliseconds=1)
+SMALL_STEP = timedelta(minutes=1)
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
 MAX_EXPRESSION = 200
@@ -95,14 +96,16 @@ def latest_slot(schedule: Schedule, at: datetime) -> datetime:
 def due_slot(schedule: Schedule, last: datetime | None, now: datetime) -> datetime | None:
     """The slot to run now, given the latest one that was run; None when nothing is due.
 
-    However many slots were missed, only the latest is due. A `last` in the future means that the clock was set back:
-    by less than one slot, and we wait for it to pass; by more, and slots are run under a name of their own (a
-    millisecond later), because under their first name some have been run already.
+    However many slots were missed, only the latest is due. A `last` in the future means that the clock was set back.
+    After a small step we wait for it to pass. After a larger one slots are due under a name of their own (a
+    millisecond later), because under their first name some have been run already: a check at once, then one at each
+    slot; where the clock passes `last` again, two checks are two slots apart.
     """
     latest = latest_slot(schedule, now)
     if last is None or last <= now:
         return latest if last is None or last < latest else None
-    return None if last <= next_slot(schedule, now) + SECOND_PASS else latest + SECOND_PASS
+    step = min(SMALL_STEP, (next_slot(schedule, now) - latest) / 2)
+    return None if last - now <= step else latest + SECOND_PASS
 
 
 def upcoming(schedule: Schedule, after: datetime, count: int) -> list[datetime]:

@@ -1,0 +1,199 @@
+"""The whole configuration as it is written, and the sections that tell where results go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, model_validator
+
+from monitor.config.assistants import AssistantSettings
+from monitor.config.fields import (
+    Address,
+    Folder,
+    ListenAddress,
+    Name,
+    Pattern,
+    Section,
+    Text,
+    Url,
+    check_url,
+    wrong,
+)
+from monitor.config.secrets import Secret, SecretEnv, SecretFile
+from monitor.config.simulator import SimulatorSettings
+from monitor.config.suites import AlertingSettings, ScoringSettings, SuiteSettings
+
+SLACK_URL = "https://slack.com/api/"
+PAGERDUTY_URL = "https://events.pagerduty.com/v2/enqueue"
+DEFAULT_STATE_DIR = Path("/var/lib/assistant-monitor")
+
+
+def _webhook(secret: Secret | None) -> Secret | None:
+    if secret is not None:
+        check_url(secret.reveal())
+    return secret
+
+
+class SlackSettings(Section):
+    """Slack, by a bot's token and a channel, or by an incoming webhook."""
+
+    token_file: SecretFile | None = None
+    token_env: SecretEnv | None = None
+    channel: Text | None = None
+    """Name or id of the channel; for a token."""
+    webhook_url_file: Annotated[SecretFile | None, AfterValidator(_webhook)] = None
+    webhook_url_env: Annotated[SecretEnv | None, AfterValidator(_webhook)] = None
+    base_url: Url = SLACK_URL
+    """Where Slack's API is; for a token."""
+
+    @property
+    def token(self) -> Secret | None:
+        """The bot's token, if that is the way."""
+        return self.token_file or self.token_env
+
+    @property
+    def webhook_url(self) -> Secret | None:
+        """The webhook, if that is the way."""
+        return self.webhook_url_file or self.webhook_url_env
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        sources = [self.token_file, self.token_env, self.webhook_url_file, self.webhook_url_env]
+        if sum(source is not None for source in sources) != 1:
+            text = "needs one way in; write one of token_file, token_env, webhook_url_file, webhook_url_env"
+            raise wrong(("", text))
+        if self.token and self.channel is None:
+            raise wrong(("channel", "is needed with a token; write the channel to post in"))
+        if self.webhook_url and self.channel is not None:
+            raise wrong(("channel", "a webhook has its own channel; remove this one"))
+        return self
+
+
+class PagerDutySettings(Section):
+    """PagerDuty, by the routing key of an Events v2 integration."""
+
+    routing_key_file: SecretFile | None = None
+    routing_key_env: SecretEnv | None = None
+    url: Url = PAGERDUTY_URL
+
+    @property
+    def routing_key(self) -> Secret:
+        """The routing key."""
+        key = self.routing_key_file or self.routing_key_env
+        assert key is not None, "validated"
+        return key
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.routing_key_file is None) == (self.routing_key_env is None):
+            raise wrong(("", "name the routing key once; write routing_key_file or routing_key_env"))
+        return self
+
+
+class NotifySettings(Section):
+    """Who is told of incidents."""
+
+    slack: SlackSettings | None = None
+    pagerduty: PagerDutySettings | None = None
+
+
+def _database(url: str) -> str:
+    """The URL itself. Raises ValueError for other databases."""
+    if not url.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+        raise ValueError("not a database URL; write sqlite:////path/file.sqlite3 or postgresql://host/name")
+    return url
+
+
+def _open_database(url: str) -> str:
+    """The URL itself. Raises ValueError when it shows a password or names another database."""
+    if urlsplit(url).password is not None or "password" in url.lower():
+        raise ValueError("a database URL with credentials in it; move it to url_file or url_env")
+    return _database(url)
+
+
+def _secret_database(secret: Secret | None) -> Secret | None:
+    if secret is not None:
+        _database(secret.reveal())
+    return secret
+
+
+class StoreSettings(Section):
+    """The database; by default an SQLite file in `state_dir`."""
+
+    url: Annotated[str, AfterValidator(_open_database)] | None = None
+    """Without a password; with one use `url_file` or `url_env`."""
+    url_file: Annotated[SecretFile | None, AfterValidator(_secret_database)] = None
+    url_env: Annotated[SecretEnv | None, AfterValidator(_secret_database)] = None
+    retention_days: int = Field(default=90, ge=1, le=36_500)
+    """After this long conversations are deleted; checks and incidents stay."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if sum(source is not None for source in (self.url, self.url_file, self.url_env)) > 1:
+            raise wrong(("", "the database is named more than once; keep one of url, url_file, url_env"))
+        return self
+
+
+class WebSettings(Section):
+    """Where the daemon listens; `null` turns a listener off."""
+
+    metrics: ListenAddress | None = Address("127.0.0.1", 9464)
+    """Metrics and health, without any text of conversations."""
+    pages: ListenAddress | None = Address("127.0.0.1", 9465)
+    """Pages and API, with conversations."""
+    pages_token_file: SecretFile | None = None
+    pages_token_env: SecretEnv | None = None
+
+    @property
+    def pages_token(self) -> Secret | None:
+        """What a visitor must present, if anything."""
+        return self.pages_token_file or self.pages_token_env
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> Self:
+        if self.pages_token_file and self.pages_token_env:
+            raise wrong(("pages_token_env", "the secret is named twice; keep pages_token_file or pages_token_env"))
+        if self.pages and not self.pages.is_loopback and self.pages_token is None:
+            text = "conversations would be open to the network; listen on 127.0.0.1 or add pages_token_file"
+            raise wrong(("pages", text))
+        if self.pages and self.metrics and self.pages.port == self.metrics.port != 0:
+            raise wrong(("pages", "the same port as metrics; choose another"))
+        return self
+
+
+class RedactSettings(Section):
+    """What is replaced by `[redacted:name]` before anything is stored, besides secrets."""
+
+    patterns: dict[Name, Pattern] = Field(default_factory=dict, max_length=100)
+
+
+class LoggingSettings(Section):
+    """The daemon's log."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "text"] = "json"
+
+
+class Settings(Section):
+    """Configuration of assistant-monitor."""
+
+    app: str = Field(default="assistant-monitor", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
+    """First part of every alert's key."""
+    environment: str = Field(default="production", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
+    """Second part of every alert's key."""
+    public_url: Url | None = None
+    """Where people reach the pages; the base of links in alerts."""
+    state_dir: Folder = DEFAULT_STATE_DIR
+    """Folder of the database and of models."""
+    simulator: SimulatorSettings
+    assistants: dict[Name, AssistantSettings] = Field(min_length=1)
+    suites: dict[Name, SuiteSettings] = Field(min_length=1)
+    scoring: ScoringSettings = ScoringSettings()
+    alerting: AlertingSettings = AlertingSettings()
+    notify: NotifySettings = NotifySettings()
+    store: StoreSettings = StoreSettings()
+    server: WebSettings = WebSettings()
+    redact: RedactSettings = RedactSettings()
+    logging: LoggingSettings = LoggingSettings()

@@ -1,0 +1,125 @@
+"""Sections `suites` and `scoring`: what is checked, when, and what the score is made of."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from monitor.config.durations import Duration, DurationOrZero, parse_duration
+from monitor.config.fields import Folder, Name, Section, Share, wrong
+from monitor.schedule import Cron, Every, Schedule
+
+SHORTEST_INTERVAL_SECONDS = 10.0
+
+
+class ScheduleSettings(Section):
+    """When a suite is due: `every`, or `cron` with a `timezone`."""
+
+    every_seconds: Duration | None = Field(default=None, alias="every")
+    """Interval between checks, counted from 1970-01-01T00:00Z."""
+    cron: str | None = None
+    """Five fields: minute, hour, day of month, month, day of week."""
+    timezone: str | None = None
+    """IANA name of the time zone that `cron` means; UTC by default."""
+
+    @property
+    def value(self) -> Schedule:
+        """The schedule itself."""
+        if self.cron is not None:
+            return Cron(self.cron, self.timezone or "UTC")
+        assert self.every_seconds is not None, "validated"
+        return Every(self.every_seconds)
+
+    @field_validator("cron", "timezone")
+    @classmethod
+    def _is_known(cls, value: str | None, info: object) -> str | None:
+        if value is not None:
+            is_cron = getattr(info, "field_name", "") == "cron"
+            _ = Cron(value) if is_cron else Cron("0 0 * * *", value)
+        return value
+
+    @field_validator("every_seconds")
+    @classmethod
+    def _in_range(cls, value: float | None) -> float | None:
+        if value is not None and not SHORTEST_INTERVAL_SECONDS <= value <= parse_duration("366d"):
+            raise ValueError("out of range; write an interval from 10s to 366d")
+        return value
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.every_seconds is None) == (self.cron is None):
+            raise wrong(("", "needs either every or cron; write {every: 4h} or {cron: '0 */4 * * *', timezone: UTC}"))
+        if self.timezone is not None and self.cron is None:
+            raise wrong(("timezone", "means nothing beside every; remove it or use cron"))
+        return self
+
+
+class SuiteSettings(Section):
+    """A set of intents played against one assistant."""
+
+    assistant: Name
+    """Name of one of `assistants`."""
+    intents: Folder
+    """File with the intents."""
+    schedule: ScheduleSettings | None = ScheduleSettings.model_validate({"every": "4h"})
+    """When it is due; `null`: only by command."""
+    rounds: int = Field(default=4, ge=1, le=100)
+    """Conversations per intent in one check."""
+    timeout_seconds: Duration = Field(default=3600.0, alias="timeout")
+    """After this long a check is closed with the conversations that it has."""
+    second_attempt_grace_seconds: DurationOrZero = Field(default=1800.0, alias="second_attempt_grace")
+    """A check that was lost is run once more when it was due no longer ago than this."""
+    threshold: Share | None = None
+    """In place of `alerting.threshold`."""
+
+
+class ScoringSettings(Section):
+    """The components of a score and their weights."""
+
+    weights: dict[str, float] = Field(default={"task": 0.50, "conduct": 0.10}, min_length=1)
+    """`task`: the checklist of the intent; `conduct`: repetition, broken text, refusals, slowness."""
+
+    @field_validator("weights")
+    @classmethod
+    def _are_measurable(cls, weights: dict[str, float]) -> dict[str, float]:
+        problems = [(f"{name}", _UNMEASURABLE[name]) for name in weights if name in _UNMEASURABLE]
+        unknown = weights.keys() - _UNMEASURABLE.keys() - {"task", "conduct"}
+        problems += [(name, "no such component; write task or conduct") for name in sorted(unknown)]
+        problems += [
+            (name, "must be above 0; leave out a component to turn it off")
+            for name, weight in weights.items()
+            if not weight > 0
+        ]
+        if problems:
+            raise wrong(*problems)
+        return weights
+
+
+_UNMEASURABLE = {
+    "quality": "needs a judge, which this version does not have; remove it",
+    "experience": "needs constants measured for the user model, which this version does not have; remove it",
+}
+
+
+class AlertingSettings(Section):
+    """When a suite's checks become an incident, and when that ends."""
+
+    rule: Literal["mean"] = "mean"
+    """`mean`: the average score of a check is held against the threshold."""
+    threshold: Share = 0.70
+    failing_checks: int = Field(default=1, ge=1, le=100)
+    """An incident opens when this many of the last `window_checks` are below the threshold, the newest among them."""
+    window_checks: int = Field(default=1, ge=1, le=100)
+    recovery_checks: int = Field(default=2, ge=1, le=100)
+    """It ends after this many checks in a row at the threshold or above."""
+    valid_share: Share = 0.80
+    """With a smaller share of valid conversations a check says nothing."""
+    severity: Literal["critical", "error", "warning", "info"] = "critical"
+
+    @model_validator(mode="after")
+    def _can_happen(self) -> Self:
+        if self.failing_checks > self.window_checks:
+            text = f"{self.failing_checks} of {self.window_checks} checks can never fail; raise window_checks"
+            raise wrong(("failing_checks", text))
+        return self

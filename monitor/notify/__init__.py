@@ -1,0 +1,1 @@
+"""Telling people: one small adapter per channel behind one seam, `contract.Notifier`."""

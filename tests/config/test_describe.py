@@ -1,0 +1,39 @@
+"""What `validate` prints."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from monitor.config import describe, summarize
+from tests.config.samples import CONFIG, loaded
+
+NOW = datetime(2026, 3, 1, 13, 30, tzinfo=UTC)
+NOTIFY = "notify: {pagerduty: {routing_key_env: KEY}}\nalerting: {failing_checks: 2, window_checks: 3}\n"
+
+
+def test_the_page_tells_what_is_in_force(tmp_path: Path) -> None:
+    page = describe(loaded(tmp_path, CONFIG + NOTIFY, env={"KEY": "hunter2"}), NOW)
+    assert "users      scripted, no model" in page
+    assert "baseline: 1 intents x 4 rounds against production, threshold 0.70, every 4h" in page
+    assert "next 2026-03-01T16:00:00+00:00, 2026-03-01T20:00:00+00:00, 2026-03-02T00:00:00+00:00" in page
+    assert "when the average of 2 of the last 3 checks is below the threshold" in page
+    assert "tells      PagerDuty (environment variable KEY)" in page
+
+
+def test_the_page_ends_with_warnings(tmp_path: Path) -> None:
+    assert describe(loaded(tmp_path), NOW).splitlines()[-1].startswith("warning    notify: no channel")
+
+
+def test_a_suite_without_a_schedule_has_no_next_run(tmp_path: Path) -> None:
+    page = describe(loaded(tmp_path, CONFIG.replace("intents.yaml}", "intents.yaml, schedule: null}")), NOW)
+    assert "only by command" in page
+    assert "next 20" not in page
+
+
+def test_the_summary_is_json_with_units_in_its_names(tmp_path: Path) -> None:
+    summary = json.loads(json.dumps(summarize(loaded(tmp_path), NOW)))
+    assert summary["suites"]["baseline"]["conversations"] == 4
+    assert summary["settings"]["suites"]["baseline"]["timeout_seconds"] == 3600.0
+    assert summary["warnings"]
