@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+
+from starlette.types import ASGIApp
 
 from monitor.assistants.contract import Assistant
 from monitor.bootstrap.parts import open_assistant, open_notifiers, open_store, owner_name, redactor, utc_now
@@ -14,6 +17,7 @@ from monitor.bootstrap.simulator import Simulator, open_simulator, user_examples
 from monitor.closing import Known, Surroundings, changes_of, overall_scope
 from monitor.completions import ModelInfo
 from monitor.config import Config
+from monitor.config.fields import Address
 from monitor.daemon import Daemon, Pulse, ScheduledCheck
 from monitor.delivery import Sender
 from monitor.epoch import epoch_of
@@ -184,12 +188,11 @@ def build_check(
         valid_share=alerting.valid_share,
         severity=Severity(alerting.severity),
     )
-    weights = settings.scoring.weights
     return HealthCheck(
         suite=suite,
         user=simulator.user,
         assistant=assistant,
-        scoring=Scoring([Task(), Conduct()], weights),
+        scoring=build_scoring(config),
         store=store,
         decision=Decision(
             rule=rule,
@@ -202,6 +205,11 @@ def build_check(
         now=utc_now,
         publish=publish,
     )
+
+
+def build_scoring(config: Config) -> Scoring:
+    """The components that the configuration turns on."""
+    return Scoring([Task(), Conduct()], config.settings.scoring.weights)
 
 
 def epoch_facts(config: Config, model: ModelInfo | None) -> dict[str, Any]:
@@ -234,28 +242,25 @@ def _serve(
     def ready() -> Health:
         return Health(ok=pulse.is_ready, reason=pulse.reason)
 
-    apps = {
-        "metrics": (server.metrics, lambda: operations_app(metrics, health, ready)),
-        "pages": (
-            server.pages,
-            lambda: pages_app(
-                store,
-                lambda: metrics.snapshot,
-                base_url=config.settings.public_url,
-                token=server.pages_token.reveal() if server.pages_token else None,
-            ),
-        ),
-    }
-    urls: dict[str, str | None] = {}
-    for name, (address, app) in apps.items():
-        urls[name] = None
-        if address is not None:
-            web = WebServer(app(), host=address.host, port=address.port)
-            web.start()
-            stack.callback(web.stop)
-            host, port = web.address
-            urls[name] = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    return urls["metrics"], urls["pages"]
+    metrics_app = operations_app(metrics, health, ready)
+    pages = pages_app(
+        store,
+        lambda: metrics.snapshot,
+        base_url=config.settings.public_url,
+        token=server.pages_token.reveal() if server.pages_token else None,
+    )
+    return _listen(stack, metrics_app, server.metrics), _listen(stack, pages, server.pages)
+
+
+def _listen(stack: AsyncExitStack, app: ASGIApp, address: Address | None) -> str | None:
+    """The URL of a listener that ends with the stack; None where it is turned off."""
+    if address is None:
+        return None
+    web = WebServer(app, host=address.host, port=address.port)
+    web.start()
+    stack.callback(web.stop)
+    host, port = web.address
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _is_engine_ready(simulator: Simulator) -> bool:

@@ -20,7 +20,7 @@ from monitor.notify.pagerduty import PagerDuty
 from monitor.notify.slack_bot import SlackBot
 from monitor.notify.slack_webhook import SlackWebhook
 from monitor.redact import Redactor
-from monitor.store import Store
+from monitor.store import Store, migrate
 
 
 def utc_now() -> datetime:
@@ -35,7 +35,8 @@ def redactor(config: Config) -> Redactor:
 
 
 def open_store(config: Config) -> Store:
-    """The database of the configuration. Raises StoreFailure."""
+    """The database of the configuration, made or brought up to this version first. Raises StoreFailure."""
+    migrate.upgrade(config.store_url.reveal())
     return Store.open(config.store_url.reveal())
 
 

@@ -122,7 +122,9 @@ def _supervisor(config: Config, path: Path, on_wait: Callable[[float], None]) ->
         parent_pid=os.getpid(),
     )
     patience = Patience(startup=engine.startup_timeout_seconds, health_interval=0.5)
-    return EngineSupervisor(engine_command(settings), path, patience=patience, on_wait=on_wait)
+    # OpenMP's idle threads spin by default; beside other busy processes that costs many times what it saves.
+    env = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
+    return EngineSupervisor(engine_command(settings), path, env=env, patience=patience, on_wait=on_wait)
 
 
 def _recovery(supervisor: EngineSupervisor | None) -> Callable[[], Awaitable[None]]:

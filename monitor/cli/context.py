@@ -1,0 +1,82 @@
+"""What every command shares: where the configuration is, and how to speak to people and machines."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import click
+from rich.console import Console
+
+from monitor.bootstrap.parts import redactor
+from monitor.config import Config, load
+from monitor.errors import ConfigError
+from monitor.logs import configure_logging
+
+P = ParamSpec("P")
+T = TypeVar("T")
+CONFIG_VARIABLE = "ASSISTANT_MONITOR_CONFIG"
+CONFIG_PLACES = (Path("config/monitor.yaml"), Path("/etc/assistant-monitor/monitor.yaml"))
+
+terminal = Console(stderr=True, highlight=False)
+"""Where people read; standard output is left to results."""
+
+
+def config_option(command: Callable[..., T]) -> Callable[..., T]:
+    """The option `--config`, handed on as a `Path`."""
+    return click.option(
+        "--config",
+        "config_path",
+        type=click.Path(dir_okay=False, path_type=Path),
+        envvar=CONFIG_VARIABLE,
+        show_envvar=True,
+        help=f"Configuration file. Without it: {', then '.join(map(str, CONFIG_PLACES))}.",
+    )(command)
+
+
+def read_config(path: Path | None) -> Config:
+    """The configuration. Raises ConfigError."""
+    if path is None:
+        path = next((place for place in CONFIG_PLACES if place.exists()), None)
+    if path is None:
+        places = " nor ".join(map(str, CONFIG_PLACES))
+        raise ConfigError([f"no configuration: there is neither {places}; name a file with --config FILE"])
+    return load(path, os.environ)
+
+
+def log_as_configured(config: Config, *, level: str | None = None) -> None:
+    """Start logging, secrets replaced. Commands that people watch raise the level."""
+    logging = config.settings.logging
+    configure_logging(level or logging.level, logging.format, redactor(config))
+
+
+def runs_async(command: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    """Let click call a coroutine."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        return asyncio.run(command(*args, **kwargs))
+
+    return run
+
+
+def print_json(value: object) -> None:
+    """One JSON object on standard output. Raises ValueError for NaN, which is no JSON."""
+    click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False, default=str))
+
+
+def choose_suite(config: Config, name: str | None) -> str:
+    """The suite of that name, or the only one. Raises ConfigError."""
+    names = ", ".join(config.suites)
+    if name is None and len(config.suites) == 1:
+        return next(iter(config.suites))
+    if name is None:
+        raise ConfigError([f"{config.path} has several suites; choose one with --suite: {names}"])
+    if name not in config.suites:
+        raise ConfigError([f"{config.path} has no suite {name!r}; there is: {names}"])
+    return name

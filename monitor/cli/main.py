@@ -1,0 +1,52 @@
+"""The group of all commands, and what becomes of an error that none of them handled."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import click
+
+from monitor import __version__
+from monitor.cli.check import check
+from monitor.cli.demo import demo
+from monitor.cli.engine import engine, models
+from monitor.cli.exit_codes import ExitCode, code_of_error
+from monitor.cli.run import health, run
+from monitor.cli.setup import db, show_validation, test_alert
+from monitor.cli.simulate import simulate
+from monitor.errors import MonitorError
+
+log = logging.getLogger(__name__)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="assistant-monitor")
+def cli() -> None:
+    """Simulated users talk to a production assistant; a fall in the answers wakes somebody."""
+
+
+for command in (demo, run, check, simulate, show_validation, test_alert, db, models, engine, health):
+    cli.add_command(command)
+
+
+def main() -> int:
+    """Run one command; an `ExitCode`."""
+    try:
+        result = cli.main(standalone_mode=False)
+    except click.ClickException as exc:
+        exc.show()
+        return ExitCode.CONFIGURATION
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped", err=True)
+        return ExitCode.INTERRUPTED
+    except MonitorError as exc:
+        click.echo(f"assistant-monitor: {exc}", err=True)
+        return code_of_error(exc)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return ExitCode.HEALTHY
+    except Exception:
+        log.exception("a fault of the monitor itself")
+        return ExitCode.INTERNAL
+    return result if isinstance(result, int) else ExitCode.HEALTHY

@@ -1,0 +1,119 @@
+"""Commands for whoever sets the monitor up: `validate`, `test-alert`, `db`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import uuid4
+
+import click
+
+from monitor.bootstrap.parts import open_notifiers, utc_now
+from monitor.cli.context import config_option, log_as_configured, print_json, read_config, runs_async
+from monitor.cli.exit_codes import ExitCode
+from monitor.config import Config, describe, summarize
+from monitor.errors import ConfigError
+from monitor.incident import Alert, NotificationKind
+from monitor.notify.contract import DeliveryResult, Message, Notifier, Ok
+from monitor.store import migrate
+from monitor.verdict import Severity
+
+
+@click.command("validate")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def show_validation(config_path: Path | None, *, as_json: bool) -> int:
+    """Read the configuration and show what is in force; exit code 2 with every problem if it is wrong."""
+    config = read_config(config_path)
+    if as_json:
+        print_json(summarize(config, utc_now()))
+    else:
+        click.echo(describe(config, utc_now()))
+    return ExitCode.HEALTHY
+
+
+@click.command("test-alert")
+@config_option
+@runs_async
+async def test_alert(config_path: Path | None) -> int:
+    """Send a test incident, and its end, on every configured channel. Exit code 4 when one did not take both."""
+    config = read_config(config_path)
+    log_as_configured(config, level="warning")
+    async with open_notifiers(config) as channels:
+        if not channels:
+            raise ConfigError([f"{config.path}: notify: no channel is configured; add slack or pagerduty"])
+        results = [await _try_channel(config, channel) for channel in channels.values()]
+    return ExitCode.HEALTHY if all(results) else ExitCode.INFRASTRUCTURE
+
+
+async def _try_channel(config: Config, channel: Notifier) -> bool:
+    """Open and resolve one incident that nobody needs to act on; whether both were taken."""
+    incident_id = uuid4().hex
+    opened, is_fine = None, True
+    for kind in (NotificationKind.OPEN, NotificationKind.RESOLVE):
+        alert = _test_alert(config, incident_id)
+        result = await channel.send(
+            Message(kind=kind, alert=alert, dedup_key=alert.dedup_key, opened_reference=opened, opened=alert)
+        )
+        click.echo(f"{channel.channel} {kind}: {_in_words(result)}", err=not isinstance(result, Ok))
+        if not isinstance(result, Ok):
+            return False
+        opened = result.reference
+    return is_fine
+
+
+def _in_words(result: DeliveryResult) -> str:
+    return "delivered" if isinstance(result, Ok) else f"not delivered: {result.error}"
+
+
+def _test_alert(config: Config, incident_id: str) -> Alert:
+    settings, now = config.settings, utc_now()
+    return Alert(
+        app=settings.app,
+        environment=settings.environment,
+        suite="test",
+        scope="test/overall",
+        rule="test",
+        severity=Severity.INFO,
+        dedup_key=f"{settings.app}:{settings.environment}:test:{incident_id[:8]}",
+        incident_id=incident_id,
+        title="Test of the alert channel: nothing is wrong",
+        reason="sent by `assistant-monitor test-alert`",
+        average=None,
+        threshold=None,
+        success_rate=None,
+        check_id=None,
+        epoch=None,
+        opened_at=now,
+        at=now,
+        base_url=settings.public_url,
+    )
+
+
+@click.group()
+def db() -> None:
+    """The database's schema."""
+
+
+@db.command()
+@config_option
+def upgrade(config_path: Path | None) -> int:
+    """Make the database if there is none, and bring its schema up to this version."""
+    config = read_config(config_path)
+    migrate.upgrade(config.store_url.reveal())
+    current, _ = migrate.status(config.store_url.reveal())
+    click.echo(f"the schema is {current}")
+    return ExitCode.HEALTHY
+
+
+@db.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def status(config_path: Path | None, *, as_json: bool) -> int:
+    """Show the schema's version in the database and in this code. Exit code 4 when they differ."""
+    config = read_config(config_path)
+    current, head = migrate.status(config.store_url.reveal())
+    if as_json:
+        print_json({"current": current, "head": head, "is_current": current == head})
+    else:
+        click.echo(f"database {current or 'empty'}, this version {head}")
+    return ExitCode.HEALTHY if current == head else ExitCode.INFRASTRUCTURE
