@@ -13,7 +13,7 @@ ELLIPSIS = "…"
 _TERMINAL_SEQUENCES = re.compile(
     r"""
       (?: \x1b\[ | \x9b ) [0-?]* [ -/]* [@-~]?     # CSI: colours, cursor movement
-    | (?: \x1b[\]PX^_] | [\x90\x98\x9d-\x9f] ) [^\x07\x1b\x9c]{0,256} (?: \x07 | \x1b\\ | \x9c )    # OSC and its like, bounded in time
+    | (?: \x1b[\]PX^_] | [\x90\x98\x9d-\x9f] ) [^\x07\x1b\x9c]{0,256} (?: \x07 | \x1b\\ | \x9c )    # OSC
     | \x1b [ -/]* [0-~]?                         # any other escape
     """,
     re.VERBOSE,

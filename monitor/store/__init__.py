@@ -1,0 +1,10 @@
+"""What the monitor remembers, in SQL: slots, checks, conversations, alerts and the outbox.
+
+`Store` is the whole face of it; nothing outside this package knows tables or SQLAlchemy.
+"""
+
+from monitor.store.closing import AlertChanges, Closing
+from monitor.store.outbox import Claim, NotificationDraft
+from monitor.store.store import Store
+
+__all__ = ["AlertChanges", "Claim", "Closing", "NotificationDraft", "Store"]

@@ -1,0 +1,86 @@
+"""The end of a check, in one transaction: what it was, what it says, whom that alerts, and what must be sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import uuid4
+
+from sqlalchemy import Connection, insert
+
+from monitor.check import CheckRecord, CheckStatus, Slot
+from monitor.incident import AlertState, Incident
+from monitor.store import alerts, checks, counters, outbox, slots, tables
+from monitor.store.outbox import NotificationDraft
+from monitor.store.rows import values_of
+from monitor.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertChanges:
+    """What a step of the alert machine wants written: next versions of states, incidents, messages."""
+
+    states: tuple[AlertState, ...] = ()
+    opened: tuple[Incident, ...] = ()
+    closed: tuple[Incident, ...] = ()
+    notifications: tuple[NotificationDraft, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing(AlertChanges):
+    """A check that ended, with its verdicts and what they change in the alerts."""
+
+    check: CheckRecord
+    slot: Slot | None = None
+    verdicts: tuple[Verdict, ...] = ()
+
+
+def close(connection: Connection, closing: Closing) -> None:
+    """Write all of it. Raises StaleWrite when the slot, the check or an alert is not what it was."""
+    check = closing.check
+    if _is_closed(connection, check):
+        return
+    if closing.slot:
+        slots.finish(connection, closing.slot, check.status)
+    checks.finish(connection, check)
+    _insert_verdicts(connection, check.id, closing.verdicts)
+    change_alerts(connection, closing)
+    counters.count(connection, counters.CHECKS, [(check.suite, check.status)])
+
+
+def change_alerts(connection: Connection, changes: AlertChanges) -> None:
+    """Write states, incidents and messages. Raises StaleWrite when an alert is not what it was."""
+    # States come first: they make whoever else steps the same scope wait, so its messages are numbered after ours.
+    for state in sorted(changes.states, key=lambda state: state.scope):
+        alerts.save_state(connection, state)
+    for incident in changes.closed:
+        alerts.close_incident(connection, incident)
+    for incident in changes.opened:
+        alerts.open_incident(connection, incident)
+    outbox.put(connection, with_ids(changes.notifications))
+
+
+def change_alerts_once(connection: Connection, changes: AlertChanges) -> None:
+    """The same, unless just these states were written already."""
+    if not changes.states or any(alerts.load_state(connection, state.scope) != state for state in changes.states):
+        change_alerts(connection, changes)
+
+
+def with_ids(drafts: Sequence[NotificationDraft]) -> list[tuple[str, NotificationDraft]]:
+    """Each draft with a new id."""
+    return [(uuid4().hex, draft) for draft in drafts]
+
+
+def _is_closed(connection: Connection, check: CheckRecord) -> bool:
+    """Whether this very end was written already: by a commit whose answer was lost."""
+    stored = checks.load(connection, check.id)
+    if stored is None or stored.status is CheckStatus.RUNNING:
+        return False
+    return (stored.status, stored.finished_at) == (check.status, check.finished_at)
+
+
+def _insert_verdicts(connection: Connection, check_id: str, verdicts: Sequence[Verdict]) -> None:
+    place = {"check_id": check_id}
+    rows = [place | {"position": position} | values_of(verdict) for position, verdict in enumerate(verdicts)]
+    if rows:
+        connection.execute(insert(tables.verdict), rows)

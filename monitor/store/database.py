@@ -1,0 +1,62 @@
+"""Transactions: each is whole, is tried again when the database asks for that, and fails in our own words."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from monitor.store.failures import is_transient, translate
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+TRIES = 4
+_FIRST_PAUSE_SECONDS = 0.05
+
+
+class Database:
+    """Runs functions of a connection, each in a transaction of its own."""
+
+    def __init__(self, engine: Engine, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.engine = engine
+        self._sleep = sleep
+        self._writer = engine.execution_options(writes=True)
+        is_sqlite = engine.dialect.name == "sqlite"
+        # What one call reads, it reads of one moment; SQLite's readers do so by themselves.
+        self._reader = engine if is_sqlite else engine.execution_options(isolation_level="REPEATABLE READ")
+
+    def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work` against one consistent view of the data. Raises StoreUnavailable, StoreCorrupt, StoreFailure."""
+        return self._run(self._reader, lambda connection: work(connection, *args, **kwargs))
+
+    def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work` and commit. It must bear being run again after a commit whose answer was lost.
+
+        Raises StoreUnavailable, StoreCorrupt, StoreFailure, and whatever `work` raises (nothing is written then).
+        """
+        return self._run(self._writer, lambda connection: work(connection, *args, **kwargs))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    def _run(self, engine: Engine, work: Callable[[Connection], T]) -> T:
+        for pause in self._pauses():
+            try:
+                with engine.begin() as connection:
+                    return work(connection)
+            except SQLAlchemyError as error:
+                if pause is None or not is_transient(error):
+                    raise translate(error) from error
+            self._sleep(pause)
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    def _pauses(self) -> list[float | None]:
+        """Seconds to wait after each failed try; None after the last one."""
+        waits = [_FIRST_PAUSE_SECONDS * 2**n * random.uniform(0.5, 1.5) for n in range(TRIES - 1)]  # noqa: S311
+        return [*waits, None]

@@ -1,0 +1,101 @@
+"""The schema's version: what a database has, what this code wants, and the way from the one to the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, text
+
+from monitor.errors import SchemaMismatch, StoreUnavailable
+from monitor.package_data import data_folder
+from monitor.store.database import Database
+from monitor.store.engine import connect, parse, sqlite_path
+
+# Any number will do, so long as no other program locks the same one in our database.
+_MIGRATION_LOCK = 7_203_941_655
+
+
+def upgrade(url: str) -> None:
+    """Bring a database, made if need be, to this code's schema; of several at once, one does it and the others wait.
+
+    Raises SchemaMismatch when its schema is newer, ConfigError, StoreUnavailable, StoreCorrupt.
+    """
+    parsed = parse(url)
+    if path := sqlite_path(parsed):
+        _make_folder(path.parent)
+    database = Database(connect(parsed))
+    try:
+        database.write(_upgrade)
+    finally:
+        database.close()
+
+
+def status(url: str) -> tuple[str | None, str]:
+    """The schema's version in the database (None: it has none) and in this code. Creates nothing."""
+    parsed = parse(url)
+    path = sqlite_path(parsed)
+    if path and not path.exists():
+        return None, _head()
+    database = Database(connect(parsed))
+    try:
+        return database.read(_current), _head()
+    finally:
+        database.close()
+
+
+def require_head(connection: Connection) -> None:
+    """Raises SchemaMismatch unless the database has just this code's schema."""
+    current, head = _current(connection), _head()
+    if current != head:
+        _refuse_newer(current)
+        found = current or "empty"
+        raise SchemaMismatch(f"the schema is {found}, this version needs {head}: run `assistant-monitor db upgrade`")
+
+
+def _upgrade(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":  # SQLite's write transaction is a lock on everything already
+        connection.execute(text("SET LOCAL lock_timeout = 0"))
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+    _refuse_newer(_current(connection))
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _refuse_newer(current: str | None) -> None:
+    try:
+        ScriptDirectory.from_config(_config()).get_revision(current or "base")
+    except CommandError as error:
+        raise SchemaMismatch(
+            f"the database's schema is {current}, which this version does not know: it was written by a newer version"
+            " of assistant-monitor; install that one"
+        ) from error
+
+
+def _current(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _head() -> str:
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    assert head is not None, "there is at least one migration"
+    return head
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(data_folder("migrations")).replace("%", "%%"))
+    return config
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(f"the database's folder cannot be made: {error}") from error

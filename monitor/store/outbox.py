@@ -1,0 +1,176 @@
+"""The outbox: messages that must go out, first in first out per channel and key, each held by one sender at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, desc, exists, or_, select, update
+
+from monitor.errors import StaleWrite
+from monitor.incident import Alert, Notification, NotificationKind, NotificationStatus
+from monitor.store import counters
+from monitor.store.inserting import insert_once
+from monitor.store.rows import value_from, values_of
+from monitor.store.tables import notification
+
+_NO_LEASE = {"lease_owner": None, "lease_until": None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationDraft:
+    """A message that is to be put into the outbox."""
+
+    incident_id: str
+    scope: str
+    channel: str
+    kind: NotificationKind
+    dedup_key: str
+    alert: Alert
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A message that `owner` may send until its lease ends.
+
+    `followers` are the later pending messages of the same incident and channel; `opened` is the message that told the
+    channel of the incident's beginning, if one was sent.
+    """
+
+    notification: Notification
+    followers: tuple[Notification, ...]
+    opened: Notification | None
+    owner: str
+
+
+def put(connection: Connection, drafts: Sequence[tuple[str, NotificationDraft]]) -> None:
+    """Append messages, each under its id; one whose id is there already is left alone."""
+    for notification_id, draft in drafts:
+        values = values_of(draft) | {
+            "id": notification_id,
+            "status": NotificationStatus.PENDING,
+            "created_at": draft.at,
+            "attempts": 0,
+            "last_error": "",
+        }
+        del values["at"]
+        insert_once(connection, notification, values)
+
+
+def claim(
+    connection: Connection, *, owner: str, now: datetime, lease_until: datetime, channel: str | None = None
+) -> Claim | None:
+    """Lease the oldest message (of one channel, or of any) that is due, free, and the first of its channel and key."""
+    earlier = notification.alias("earlier")
+    is_behind = exists().where(
+        earlier.c.channel == notification.c.channel,
+        earlier.c.dedup_key == notification.c.dedup_key,
+        earlier.c.sequence < notification.c.sequence,
+        earlier.c.status == NotificationStatus.PENDING,
+    )
+    is_due = or_(notification.c.next_attempt_at.is_(None), notification.c.next_attempt_at <= now)
+    is_free = or_(notification.c.lease_until.is_(None), notification.c.lease_until <= now)
+    is_pending = notification.c.status == NotificationStatus.PENDING
+    is_wanted = [is_pending, is_due, is_free, ~is_behind]
+    if channel is not None:
+        is_wanted.append(notification.c.channel == channel)
+    query = select(notification).where(*is_wanted).order_by(notification.c.sequence)
+    row = (
+        connection.execute(query.order_by(notification.c.sequence).limit(1).with_for_update(skip_locked=True))
+        .mappings()
+        .one_or_none()
+    )
+    if row is None:
+        return None
+    lease = {"lease_owner": owner, "lease_until": lease_until}
+    connection.execute(update(notification).where(notification.c.id == row["id"]).values(**lease))
+    head = value_from(Notification, row)
+    return Claim(
+        notification=head, followers=_followers(connection, head), opened=_opened(connection, head), owner=owner
+    )
+
+
+def begin_attempt(connection: Connection, claimed: Claim, *, now: datetime) -> Notification:
+    """Write that a call is about to be made. Raises StaleWrite when the lease ended or is another's."""
+    head = claimed.notification
+    leased = and_(_is_held(head.id, claimed.owner), notification.c.lease_until > now)
+    attempts = head.attempts + 1
+    if connection.execute(update(notification).where(leased).values(attempts=attempts)).rowcount != 1:
+        raise StaleWrite(f"the lease of notification {head.id} was lost")
+    return value_from(Notification, values_of(head) | {"attempts": attempts})
+
+
+def finish(connection: Connection, notification_id: str, owner: str, end: dict[str, Any]) -> None:
+    """Write how a message ended: `status`, `ended_at`, `reference`, `last_error`. Raises StaleWrite if it was lost."""
+    sent_at = end["ended_at"] if end["status"] is NotificationStatus.SENT else None
+    if _settle(connection, notification_id, owner, end | {"sent_at": sent_at}):
+        _count(connection, notification.c.id == notification_id)
+
+
+def retry(connection: Connection, notification_id: str, owner: str, *, at: datetime, error: str) -> None:
+    """Give the message back, to be tried again at `at`. Raises StaleWrite if it was lost."""
+    _settle(connection, notification_id, owner, {"next_attempt_at": at, "last_error": error})
+
+
+def supersede(connection: Connection, ids: Sequence[str], *, now: datetime) -> None:
+    """Drop messages that were never attempted. Raises StaleWrite, and drops none, when one of them was."""
+    wanted = notification.c.id.in_(ids)
+    unattempted = and_(wanted, notification.c.status == NotificationStatus.PENDING, notification.c.attempts == 0)
+    end = {"status": NotificationStatus.SUPERSEDED, "ended_at": now, **_NO_LEASE}
+    dropped = connection.execute(update(notification).where(unattempted).values(**end).returning(notification.c.id))
+    dropped_ids = list(dropped.scalars())
+    statuses = connection.execute(select(notification.c.status).where(wanted)).scalars()
+    if any(status is not NotificationStatus.SUPERSEDED for status in statuses):
+        raise StaleWrite("one of the notifications was attempted meanwhile")
+    _count(connection, notification.c.id.in_(dropped_ids))
+
+
+def load(connection: Connection, incident_id: str | None, limit: int) -> list[Notification]:
+    """The newest messages, in the order in which they were put."""
+    wanted = [] if incident_id is None else [notification.c.incident_id == incident_id]
+    query = select(notification).where(*wanted).order_by(desc(notification.c.sequence)).limit(limit)
+    return [value_from(Notification, row) for row in connection.execute(query).mappings()][::-1]
+
+
+def _settle(connection: Connection, notification_id: str, owner: str, values: dict[str, Any]) -> bool:
+    """Write to a message held by `owner` and free it; False when just this was written already."""
+    held = update(notification).where(_is_held(notification_id, owner)).values(**values, **_NO_LEASE)
+    if connection.execute(held).rowcount == 1:
+        return True
+    row = connection.execute(select(notification).where(notification.c.id == notification_id)).mappings().one_or_none()
+    if row is None or any(row[name] != value for name, value in (values | _NO_LEASE).items()):
+        raise StaleWrite(f"notification {notification_id} is not held by {owner}")
+    return False
+
+
+def _is_held(notification_id: str, owner: str) -> ColumnElement[bool]:
+    return and_(
+        notification.c.id == notification_id,
+        notification.c.status == NotificationStatus.PENDING,
+        notification.c.lease_owner == owner,
+    )
+
+
+def _followers(connection: Connection, head: Notification) -> tuple[Notification, ...]:
+    later = and_(notification.c.sequence > head.sequence, notification.c.status == NotificationStatus.PENDING)
+    query = select(notification).where(_is_beside(head), later).order_by(notification.c.sequence)
+    return tuple(value_from(Notification, row) for row in connection.execute(query).mappings())
+
+
+def _opened(connection: Connection, head: Notification) -> Notification | None:
+    is_sent = notification.c.status == NotificationStatus.SENT
+    query = select(notification).where(_is_beside(head), is_sent, notification.c.kind == NotificationKind.OPEN)
+    row = connection.execute(query.order_by(desc(notification.c.sequence)).limit(1)).mappings().one_or_none()
+    return value_from(Notification, row) if row else None
+
+
+def _is_beside(head: Notification) -> ColumnElement[bool]:
+    return and_(notification.c.incident_id == head.incident_id, notification.c.channel == head.channel)
+
+
+def _count(connection: Connection, wanted: ColumnElement[bool]) -> None:
+    labels = select(notification.c.channel, notification.c.kind, notification.c.status).where(wanted)
+    counters.count(connection, counters.NOTIFICATIONS, [tuple(row) for row in connection.execute(labels)])

@@ -1,0 +1,248 @@
+"""The store: every method is one transaction, whole or not at all.
+
+All may raise StoreUnavailable (away or busy, after several tries), StoreCorrupt, StoreFailure, and ValueError for a
+value that no database may hold (NaN, a time without a zone). The methods block: a coroutine calls them by `offload`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+from uuid import uuid4
+
+from sqlalchemy import Connection
+
+from monitor.check import CheckRecord, CheckStatus, Conversation, Slot, Snapshot
+from monitor.errors import SchemaMismatch
+from monitor.incident import AlertState, Incident, Notification, NotificationStatus
+from monitor.store import alerts, checks, closing, conversations, outbox, recovery, slots, snapshot
+from monitor.store.closing import AlertChanges, Closing
+from monitor.store.database import Database
+from monitor.store.engine import connect, parse, sqlite_path
+from monitor.store.failures import corrupt
+from monitor.store.lock import FileLock
+from monitor.store.migrate import require_head
+from monitor.store.outbox import Claim, NotificationDraft
+from monitor.verdict import Verdict
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_THREADS = 4
+# Beyond this size a look at every page would hold up the start; damage is then found where it is read.
+_EXAMINED_BYTES = 64 * 2**20
+
+
+class Store:
+    """What the monitor remembers. Safe to use from several threads and, on PostgreSQL, several daemons."""
+
+    def __init__(self, database: Database, path: Path | None) -> None:
+        self._database = database
+        self._lock = FileLock(path) if path else None
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
+
+    @classmethod
+    def open(cls, url: str) -> Store:
+        """Connect. Raises SchemaMismatch unless the schema is this code's, and ConfigError for a wrong URL."""
+        parsed = parse(url)
+        path = sqlite_path(parsed)
+        if path and not path.exists():
+            raise SchemaMismatch(f"there is no database at {path}: run `assistant-monitor db upgrade`")
+        database = Database(connect(parsed))
+        try:
+            database.read(require_head)
+            if path and path.stat().st_size <= _EXAMINED_BYTES:
+                database.read(_examine)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database, path)
+
+    def lock(self) -> None:
+        """Be the only daemon of a SQLite file. Raises AlreadyRunning. PostgreSQL needs no lock: daemons are equals."""
+        if self._lock:
+            self._lock.acquire()
+
+    def close(self) -> None:
+        """Wait for offloaded calls, close the connections, free the lock."""
+        self._threads.shutdown()
+        self._database.close()
+        if self._lock:
+            self._lock.release()
+
+    async def offload(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a method of this store on its own threads. A call goes on when its waiter is cancelled."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(call, *args, **kwargs))
+
+    # slots
+
+    def claim_slot(
+        self,
+        suite: str,
+        at: datetime,
+        *,
+        owner: str,
+        now: datetime,
+        lease_seconds: float,
+        second_attempt_grace_seconds: float,
+    ) -> Slot | None:
+        """Take the slot if it is free. One that was lost is taken a second time while younger than the grace."""
+        lease_until = now + timedelta(seconds=lease_seconds)
+        wanted = Slot(suite=suite, at=at, owner=owner, version=1, lease_until=lease_until)
+        grace = timedelta(seconds=second_attempt_grace_seconds)
+        return self._database.write(slots.claim, wanted, claim_id=uuid4().hex, now=now, second_attempt_grace=grace)
+
+    def renew_slot(self, slot: Slot, *, now: datetime, lease_seconds: float) -> Slot:
+        """Hold the slot for longer. Raises StaleWrite when it was taken over."""
+        return self._database.write(slots.renew, slot, lease_until=now + timedelta(seconds=lease_seconds))
+
+    def last_slot(self, suite: str) -> datetime | None:
+        """The newest time at which the suite was claimed."""
+        return self._database.read(slots.last, suite)
+
+    # checks
+
+    def open_check(self, check: CheckRecord, slot: Slot | None) -> None:
+        """Write a check that begins. Raises StaleWrite when its slot was taken over."""
+        self._database.write(_open_check, check, slot)
+
+    def save_conversation(self, conversation: Conversation, slot: Slot | None) -> None:
+        """Write a finished conversation. Raises StaleWrite when slot or check were taken over or aborted."""
+        self._database.write(conversations.save, conversation, slot)
+
+    def close_check(self, ending: Closing) -> None:
+        """Write the end of a check and all that follows from it. Raises StaleWrite, and writes nothing, otherwise."""
+        self._database.write(closing.close, ending)
+
+    def abort_running(self, *, now: datetime, owner: str | None = None) -> int:
+        """Mark checks as aborted whose process is gone, whose lease ran out, or whose slot `owner` held; how many."""
+        is_alone = self._lock is not None and self._lock.is_held
+        return self._database.write(recovery.abort_lost, now=now, owner=owner, is_alone=is_alone)
+
+    def check(self, check_id: str) -> CheckRecord | None:
+        """One check."""
+        return self._database.read(checks.load, check_id)
+
+    def checks(
+        self,
+        suite: str | None = None,
+        *,
+        limit: int = 50,
+        statuses: Collection[CheckStatus] | None = None,
+        before: datetime | None = None,
+        epoch: str | None = None,
+        alerting_only: bool = False,
+    ) -> list[CheckRecord]:
+        """The newest checks, newest first. `alerting_only` leaves out those made by hand without alerting."""
+        wanted = checks.CheckFilter(
+            suite=suite, statuses=statuses, before=before, epoch=epoch, alerting_only=alerting_only
+        )
+        return self._database.read(checks.newest, wanted, limit)
+
+    def conversations(self, check_id: str) -> list[Conversation]:
+        """The conversations of a check, by round and intent."""
+        return self._database.read(conversations.of_check, check_id)
+
+    def conversation(self, conversation_id: str) -> Conversation | None:
+        """One conversation."""
+        return self._database.read(conversations.load, conversation_id)
+
+    def verdicts(self, check_id: str) -> list[Verdict]:
+        """What a check said."""
+        return self._database.read(checks.verdicts, check_id)
+
+    # alerts
+
+    def alert_state(self, scope: str) -> AlertState:
+        """The alert of a scope; a fresh one when nothing is stored."""
+        return self._database.read(alerts.load_state, scope)
+
+    def alert_states(self) -> list[AlertState]:
+        """Every stored alert, by scope."""
+        return self._database.read(alerts.states)
+
+    def save_alert_state(self, state: AlertState) -> None:
+        """Write the version after the stored one. Raises StaleWrite when another got there first."""
+        self._database.write(alerts.save_state_once, state)
+
+    def change_alerts(self, changes: AlertChanges) -> None:
+        """Write a step of the alert machine that no check made. Raises StaleWrite when another got there first."""
+        self._database.write(closing.change_alerts_once, changes)
+
+    def incident(self, incident_id: str) -> Incident | None:
+        """One incident."""
+        return self._database.read(alerts.load_incident, incident_id)
+
+    def incidents(self, *, open_only: bool = False, limit: int = 50) -> list[Incident]:
+        """The newest incidents, newest first."""
+        return self._database.read(alerts.incidents, open_only=open_only, limit=limit)
+
+    def notifications(self, incident_id: str | None = None, *, limit: int = 200) -> list[Notification]:
+        """The newest messages, in the order in which they were put into the outbox."""
+        return self._database.read(outbox.load, incident_id, limit)
+
+    # outbox
+
+    def enqueue(self, *drafts: NotificationDraft) -> None:
+        """Put messages into the outbox that belong to no check."""
+        self._database.write(outbox.put, closing.with_ids(drafts))
+
+    def claim_notification(
+        self, *, now: datetime, lease_seconds: float, owner: str, channel: str | None = None
+    ) -> Claim | None:
+        """Lease the oldest message, of one channel or any, that is due and first in its queue; None without one."""
+        lease_until = now + timedelta(seconds=lease_seconds)
+        return self._database.write(outbox.claim, owner=owner, now=now, lease_until=lease_until, channel=channel)
+
+    def begin_attempt(self, claim: Claim, *, now: datetime) -> Notification:
+        """Write, before the call, that it is about to be made. Raises StaleWrite when the lease was lost."""
+        return self._database.write(outbox.begin_attempt, claim, now=now)
+
+    def finish_notification(
+        self,
+        notification_id: str,
+        status: NotificationStatus,
+        *,
+        now: datetime,
+        owner: str,
+        reference: str | None = None,
+        error: str = "",
+    ) -> None:
+        """Write how a message ended. Raises StaleWrite when `owner` does not hold it any more."""
+        end = {"status": status, "ended_at": now, "reference": reference, "last_error": error}
+        self._database.write(outbox.finish, notification_id, owner, end)
+
+    def retry_notification(self, notification_id: str, *, at: datetime, error: str, owner: str) -> None:
+        """Give a message back, due again at `at`. Raises StaleWrite when `owner` does not hold it any more."""
+        self._database.write(outbox.retry, notification_id, owner, at=at, error=error)
+
+    def supersede(self, ids: Sequence[str], *, now: datetime) -> None:
+        """Drop messages that were overtaken before any attempt. Raises StaleWrite when one was attempted."""
+        self._database.write(outbox.supersede, ids, now=now)
+
+    # what the world sees
+
+    def snapshot(self, suites: Mapping[str, float], *, now: datetime) -> Snapshot:
+        """Everything that `/metrics` shows. `suites`: name -> threshold."""
+        return self._database.read(snapshot.take, suites, now=now)
+
+    def retire(self, *, older_than: datetime, batch: int) -> int:
+        """Delete one batch of conversations that finished before `older_than`; how many. Call it until 0."""
+        return self._database.write(conversations.retire, older_than=older_than, batch=batch)
+
+
+def _open_check(connection: Connection, check: CheckRecord, slot: Slot | None) -> None:
+    if slot:
+        slots.fence(connection, slot)
+    checks.insert(connection, check)
+
+
+def _examine(connection: Connection) -> None:
+    finding = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+    if finding != "ok":
+        raise corrupt(str(finding))

@@ -1,0 +1,232 @@
+"""The tables. Column names are the field names of the values that they hold; `migrations/` builds the same schema."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+)
+
+from monitor.check import CheckStatus, CheckSummary, Trigger
+from monitor.incident import Alert, NotificationKind, NotificationStatus, Phase
+from monitor.score import ComponentScore, Evidence
+from monitor.store.types import CleanText, Document, Real, UtcDateTime, Word
+from monitor.transcript import EndReason, Outcome, Role, Sampled, ToolCall, Usage
+from monitor.verdict import Finding, Severity
+
+
+class SlotState(StrEnum):
+    """HELD by an owner until its lease runs out; DONE; or ABORTED, to be claimed once more."""
+
+    HELD = "held"
+    DONE = "done"
+    ABORTED = "aborted"
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+# SQLite numbers rows by itself only in a column that is called INTEGER.
+_Sequence = BigInteger().with_variant(Integer, "sqlite")
+_Words = Document(tuple[str, ...])
+
+
+def _share(name: str, *, nullable: bool) -> tuple[Column[Any], CheckConstraint]:
+    """A number from 0 to 1."""
+    return Column(name, Real, nullable=nullable), CheckConstraint(f"{name} BETWEEN 0 AND 1", name=f"{name}_is_share")
+
+
+schedule_slot = Table(
+    "schedule_slot",
+    metadata,
+    Column("suite", CleanText, primary_key=True),
+    Column("at", UtcDateTime, primary_key=True),
+    Column("owner", CleanText, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("lease_until", UtcDateTime, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("state", Word(SlotState), nullable=False),
+    Column("claim", CleanText, nullable=False),
+)
+
+check = Table(
+    "check",
+    metadata,
+    Column("id", CleanText, primary_key=True),
+    Column("suite", CleanText, nullable=False),
+    Column("trigger", Word(Trigger), nullable=False),
+    Column("status", Word(CheckStatus), nullable=False),
+    Column("epoch", CleanText, nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("planned", Integer, nullable=False),
+    Column("slot_at", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+    Column("summary", Document(CheckSummary)),
+    Column("reason", CleanText, nullable=False),
+    Column("process", CleanText, nullable=False),
+)
+Index("ix_check_suite_started_at", check.c.suite, check.c.started_at, check.c.id)
+Index("ix_check_started_at", check.c.started_at, check.c.id)
+Index("ix_check_status", check.c.status)
+
+conversation = Table(
+    "conversation",
+    metadata,
+    Column("id", CleanText, primary_key=True),
+    Column("check_id", CleanText, ForeignKey("check.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("intent_id", CleanText, nullable=False),
+    Column("fingerprint", CleanText, nullable=False),
+    Column("persona", CleanText),
+    Column("round", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("end", Word(EndReason), nullable=False),
+    Column("outcome", Word(Outcome), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime, nullable=False, index=True),
+    Column("detail", CleanText, nullable=False),
+    Column("final", Document(Sampled)),
+    Column("cuts", _Words, nullable=False),
+    *_share("score", nullable=True),
+    Column("score_reason", CleanText, nullable=False),
+    *_share("gate", nullable=False),
+    Column("components", Document(tuple[ComponentScore, ...]), nullable=False),
+)
+
+turn = Table(
+    "turn",
+    metadata,
+    Column("conversation_id", CleanText, ForeignKey("conversation.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("role", Word(Role), nullable=False),
+    Column("text", CleanText, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("latency_seconds", Real),
+    Column("first_token_seconds", Real),
+    Column("usage", Document(Usage)),
+    Column("tool_calls", Document(tuple[ToolCall, ...]), nullable=False),
+    Column("finish_reason", CleanText),
+    Column("sampled", Document(Sampled)),
+)
+
+score_item = Table(
+    "score_item",
+    metadata,
+    Column("conversation_id", CleanText, ForeignKey("conversation.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("component", CleanText, nullable=False),
+    Column("id", CleanText, nullable=False),
+    Column("kind", CleanText, nullable=False),
+    *_share("value", nullable=True),
+    Column("reason", CleanText, nullable=False),
+    Column("weight", Real, nullable=False),
+    Column("critical", Boolean, nullable=False),
+    Column("closes_gate", Boolean, nullable=False),
+    Column("is_on", Boolean, nullable=False),
+    Column("evidence", Document(tuple[Evidence, ...]), nullable=False),
+)
+
+verdict = Table(
+    "verdict",
+    metadata,
+    Column("check_id", CleanText, ForeignKey("check.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("scope", CleanText, nullable=False),
+    Column("rule", CleanText, nullable=False),
+    Column("finding", Word(Finding), nullable=False),
+    Column("severity", Word(Severity), nullable=False),
+    Column("reason", CleanText, nullable=False),
+    Column("value", Real),
+    Column("threshold", Real),
+)
+
+alert_state = Table(
+    "alert_state",
+    metadata,
+    Column("scope", CleanText, primary_key=True),
+    Column("phase", Word(Phase), nullable=False),
+    Column("since", UtcDateTime),
+    Column("incident_id", CleanText),
+    Column("rule", CleanText),
+    Column("severity", Word(Severity)),
+    Column("channels", _Words, nullable=False),
+    Column("unresolved", _Words, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+
+incident = Table(
+    "incident",
+    metadata,
+    Column("id", CleanText, primary_key=True),
+    Column("scope", CleanText, nullable=False),
+    Column("dedup_key", CleanText, nullable=False),
+    Column("rule", CleanText, nullable=False),
+    Column("severity", Word(Severity), nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("opened_by_check", CleanText, ForeignKey("check.id", ondelete="SET NULL")),
+    Column("reason", CleanText, nullable=False),
+    Column("closed_at", UtcDateTime),
+    Column("closed_by_check", CleanText, ForeignKey("check.id", ondelete="SET NULL")),
+    Column("close_reason", CleanText, nullable=False),
+)
+Index("ix_incident_opened_at", incident.c.opened_at, incident.c.id)
+_is_open = incident.c.closed_at.is_(None)
+Index("uq_incident_open_scope", incident.c.scope, unique=True, sqlite_where=_is_open, postgresql_where=_is_open)
+
+# No foreign key to `incident`: test messages belong to none.
+notification = Table(
+    "notification",
+    metadata,
+    Column("sequence", _Sequence, primary_key=True),
+    Column("id", CleanText, nullable=False, unique=True),
+    Column("incident_id", CleanText, nullable=False, index=True),
+    Column("scope", CleanText, nullable=False),
+    Column("channel", CleanText, nullable=False),
+    Column("kind", Word(NotificationKind), nullable=False),
+    Column("dedup_key", CleanText, nullable=False),
+    Column("alert", Document(Alert), nullable=False),
+    Column("status", Word(NotificationStatus), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt_at", UtcDateTime),
+    Column("sent_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    Column("last_error", CleanText, nullable=False),
+    Column("reference", CleanText),
+    Column("lease_owner", CleanText),
+    Column("lease_until", UtcDateTime),
+    sqlite_autoincrement=True,  # numbers of deleted rows are never given out again
+)
+Index(
+    "ix_notification_queue",
+    notification.c.status,
+    notification.c.channel,
+    notification.c.dedup_key,
+    notification.c.sequence,
+)
+
+counter = Table(
+    "counter",
+    metadata,
+    Column("name", CleanText, primary_key=True),
+    Column("labels", CleanText, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)

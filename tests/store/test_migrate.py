@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, inspect, text
+
+from monitor.errors import ConfigError, SchemaMismatch
+from monitor.store import Store, tables
+from monitor.store.database import Database
+from monitor.store.engine import connect, parse
+from monitor.store.migrate import status, upgrade
+
+
+@pytest.fixture
+def blank(blank_url: str) -> Iterator[Database]:
+    database = Database(connect(parse(blank_url)))
+    yield database
+    database.close()
+
+
+def stamp(connection: Connection, revision: str) -> None:
+    connection.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+
+
+def constraints(connection: Connection) -> object:
+    """What alembic's comparison leaves out."""
+    seen = inspect(connection)
+    return {
+        table: (
+            sorted(check["name"] or "" for check in seen.get_check_constraints(table)),
+            sorted(str(key) for key in seen.get_foreign_keys(table)),
+            seen.get_pk_constraint(table),
+        )
+        for table in tables.metadata.tables
+    }
+
+
+def test_a_blank_database_is_upgraded_to_the_head(blank_url: str) -> None:
+    assert status(blank_url)[0] is None
+    upgrade(blank_url)
+    current, head = status(blank_url)
+    assert current == head
+
+
+def test_the_migrations_build_the_schema_of_the_tables(blank_url: str, blank: Database) -> None:
+    upgrade(blank_url)
+    differences = blank.read(lambda c: compare_metadata(MigrationContext.configure(c), tables.metadata))
+    assert differences == []
+
+
+def test_the_migrations_build_the_constraints_of_the_tables(blank_url: str, blank: Database) -> None:
+    upgrade(blank_url)
+    migrated = blank.read(constraints)
+    blank.write(tables.metadata.drop_all)
+    blank.write(tables.metadata.create_all)
+    assert blank.read(constraints) == migrated
+
+
+def test_upgrading_again_changes_nothing(url: str) -> None:
+    upgrade(url)
+    Store.open(url).close()
+
+
+def test_of_several_that_migrate_at_once_one_does_it(blank_url: str) -> None:
+    together = Barrier(4)
+
+    def run(_: int) -> None:
+        together.wait()
+        upgrade(blank_url)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(run, range(4)))
+    Store.open(blank_url).close()
+
+
+def test_a_blank_database_is_refused_with_what_to_do(blank_url: str) -> None:
+    with pytest.raises(SchemaMismatch, match="run `assistant-monitor db upgrade`"):
+        Store.open(blank_url)
+
+
+def test_looking_for_a_sqlite_file_does_not_make_one(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'none.db'}"
+    with pytest.raises(SchemaMismatch, match=r"no database at .*none\.db"):
+        Store.open(url)
+    assert status(url)[0] is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_newer_schema_is_neither_opened_nor_migrated(blank_url: str, blank: Database) -> None:
+    upgrade(blank_url)
+    blank.write(stamp, "9999")
+    for attempt in (Store.open, upgrade):
+        with pytest.raises(SchemaMismatch, match="newer version"):
+            attempt(blank_url)
+
+
+def test_upgrading_makes_the_folder_of_a_sqlite_file(tmp_path: Path) -> None:
+    upgrade(f"sqlite:///{tmp_path / 'var' / 'lib' / 'monitor.db'}")
+    assert (tmp_path / "var" / "lib" / "monitor.db").exists()
+
+
+def test_a_percent_sign_in_the_url_is_harmless(tmp_path: Path) -> None:
+    upgrade(f"sqlite:///{tmp_path}/100%.db")
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://host/db", "nonsense", "oracle://x"])
+def test_a_database_that_cannot_serve_is_a_configuration_error(url: str) -> None:
+    for attempt in (Store.open, upgrade, status):
+        with pytest.raises(ConfigError, match="database url"):
+            attempt(url)
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+def test_postgresql_is_known_under_its_usual_names(scheme: str) -> None:
+    assert parse(f"{scheme}://u@h/d").drivername == "postgresql+psycopg"
