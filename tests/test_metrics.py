@@ -1,0 +1,144 @@
+"""What a scrape sees, read with parsers that we did not write."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from monitor.check import CheckStatus, Snapshot, SuiteSnapshot
+from monitor.metrics import OPENMETRICS, PREFIX, Metrics
+from tests.web.examples import CHECK, RUNNING, SUMMARY, T0, snapshot
+
+Series = tuple[str, frozenset[tuple[str, str]]]
+
+
+def series(name: str, **labels: str) -> Series:
+    return PREFIX + name, frozenset(labels.items())
+
+
+def scrape(*snapshots: Snapshot, live: Mapping[str, float] | None = None) -> dict[Series, float]:
+    """Every sample of a page in the text format, after these snapshots were published one after another."""
+    metrics = Metrics(lambda: live or {})
+    for published in snapshots:
+        metrics.publish(published)
+    families = parse_text(metrics.render()[0].decode())
+    return {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
+
+
+def names(samples: Mapping[Series, float]) -> set[str]:
+    return {name.removeprefix(PREFIX) for name, _ in samples if name.startswith(PREFIX)}
+
+
+def test_scores_come_from_the_newest_valid_check_while_another_one_runs() -> None:
+    samples = scrape(snapshot(SuiteSnapshot(suite="shop", threshold=0.7, last=RUNNING, last_valid=CHECK)))
+    assert samples[series("score", suite="shop")] == 0.64
+    assert samples[series("score_completed", suite="shop")] == 0.71
+    assert samples[series("valid_share", suite="shop")] == 0.75
+    assert samples[series("check_duration_seconds", suite="shop")] == 180
+    assert samples[series("check_status", suite="shop", status="running")] == 1
+
+
+def test_an_inconclusive_check_moves_the_valid_share_and_leaves_the_score() -> None:
+    unclear = replace(CHECK, status=CheckStatus.INCONCLUSIVE, summary=replace(SUMMARY, valid=1, mean=0.1))
+    samples = scrape(snapshot(SuiteSnapshot(suite="shop", threshold=0.7, last=unclear, last_valid=CHECK)))
+    assert samples[series("valid_share", suite="shop")] == 0.25
+    assert samples[series("score", suite="shop")] == 0.64
+
+
+def test_exactly_one_status_of_a_suite_is_set() -> None:
+    samples = scrape(snapshot())
+    states = {dict(labels)["status"]: value for (name, labels), value in samples.items() if name.endswith("_status")}
+    assert states.keys() == set(CheckStatus)
+    assert [status for status, value in states.items() if value] == ["degraded"]
+
+
+def test_what_was_not_measured_is_not_exported() -> None:
+    blank = replace(CHECK, summary=replace(SUMMARY, mean=None, mean_scored=None, success_rate=None, average_turns=None))
+    samples = scrape(snapshot(SuiteSnapshot(suite="shop", threshold=0.7, last=blank, last_valid=blank)))
+    assert names(samples).isdisjoint({"score", "score_completed", "success_rate", "average_turns"})
+    assert series("intent_score", suite="shop", intent="unmeasured") not in samples
+    assert samples[series("intent_score", suite="shop", intent="unwell")] == 0.2
+
+
+def test_a_suite_without_a_check_has_its_threshold_and_no_invented_numbers() -> None:
+    samples = scrape(snapshot(SuiteSnapshot(suite="new", threshold=0.7, last=None, last_valid=None)))
+    assert {name for name, labels in samples if ("suite", "new") in labels} == {
+        f"{PREFIX}score_threshold",
+        f"{PREFIX}incidents_open",
+    }
+
+
+def test_a_suite_that_is_gone_leaves_no_series_behind() -> None:
+    other = SuiteSnapshot(suite="desk", threshold=0.7, last=CHECK, last_valid=CHECK)
+    samples = scrape(snapshot(), snapshot(other))
+    assert not [labels for _, labels in samples if ("suite", "shop") in labels]
+    assert samples[series("score", suite="desk")] == 0.64
+
+
+def test_what_still_runs_or_waits_is_not_counted_as_done() -> None:
+    samples = scrape(snapshot())
+    assert samples[series("checks_total", suite="shop", status="degraded")] == 1
+    assert series("checks_total", suite="shop", status="running") not in samples
+    assert samples[series("notifications_total", channel="slack", kind="open", result="sent")] == 1
+    assert samples[series("notifications_pending", channel="pagerduty", kind="open")] == 1
+
+
+def test_times_are_those_of_the_checks() -> None:
+    samples = scrape(snapshot())
+    assert samples[series("last_check_timestamp_seconds", suite="shop")] == T0.timestamp()
+    assert samples[series("last_valid_check_timestamp_seconds", suite="shop")] == T0.timestamp()
+
+
+def test_live_gauges_are_asked_at_each_scrape_and_need_no_snapshot() -> None:
+    values = iter([0.0, 1.0])
+    metrics = Metrics(lambda: {"engine_ready": next(values)})
+    assert b"assistant_monitor_engine_ready 0.0\n" in metrics.render()[0]
+    assert b"assistant_monitor_engine_ready 1.0\n" in metrics.render()[0]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_live_gauge_that_is_no_number_is_left_out(value: float) -> None:
+    assert "engine_ready" not in names(scrape(live={"engine_ready": value}))
+
+
+def test_the_running_version_is_told() -> None:
+    (labels,) = [dict(labels) for name, labels in scrape() if name == f"{PREFIX}build_info"]
+    assert labels.keys() == {"version", "python"}
+
+
+def test_a_scraper_that_asks_for_openmetrics_gets_it() -> None:
+    metrics = Metrics()
+    metrics.publish(snapshot())
+    page, content_type = metrics.render(f"{OPENMETRICS};q=0.8,text/plain;q=0.5")
+    assert content_type.startswith("application/openmetrics-text")
+    families = parse_openmetrics(page.decode())  # type: ignore[no-untyped-call]
+    assert f"{PREFIX}score" in {family.name for family in families}
+
+
+@pytest.mark.parametrize(
+    "accept", ["", "*/*", "text/plain;version=x", "application/openmetrics-text;version=\x00;escaping=?"]
+)
+def test_no_accept_header_breaks_a_scrape(accept: str) -> None:
+    assert Metrics().render(accept)[0].startswith(b"# HELP assistant_monitor_build")
+
+
+def test_promtool_finds_nothing_to_blame() -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("promtool is missing; CI installs it with Debian's package prometheus")
+        pytest.skip("promtool is not installed (Debian: prometheus)")
+    metrics = Metrics(lambda: {"engine_ready": 1.0, "config_reload_success": 1.0})
+    metrics.publish(snapshot())
+    run = subprocess.run(
+        [promtool, "check", "metrics"], input=metrics.render()[0], capture_output=True, check=False, timeout=60
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (0, b"", b"")

@@ -1,0 +1,264 @@
+"""What the pages show and that what others wrote stays inert on them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from html.parser import HTMLParser
+
+import pytest
+
+from monitor.check import Conversation, Snapshot, SuiteSnapshot
+from monitor.incident import NotificationStatus
+from monitor.score import ComponentScore, Evidence, ItemScore, Score
+from monitor.transcript import EndReason, Sampled, ToolCall
+from monitor.web.headers import CONTENT_SECURITY_POLICY
+from monitor.web.pages import pages_app
+from tests.web.examples import (
+    CHECK,
+    RUNNING,
+    SCORE,
+    T0,
+    MemoryRecords,
+    assistant,
+    client,
+    conversation,
+    notification,
+    pages,
+    snapshot,
+    user,
+)
+
+EVERY_PAGE = ["/", "/checks/k1", "/conversations/c1", "/incidents/i1", "/nowhere", "/checks/none"]
+
+
+class Outline(HTMLParser):
+    """The tags of a page, with their attributes, as a browser would find them."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+async def get(path: str, records: MemoryRecords | None = None) -> str:
+    async with client(pages(records)) as browser:
+        return (await browser.get(path)).text
+
+
+@pytest.mark.parametrize("path", EVERY_PAGE)
+async def test_every_page_has_one_heading_landmarks_a_language_and_a_title(path: str) -> None:
+    outline = Outline(await get(path))
+    assert [len(outline.all(tag)) for tag in ("h1", "main", "header", "nav", "title")] == [1, 1, 1, 1, 1]
+    assert outline.all("html") == [{"lang": "en"}]
+    assert outline.all("a")[0] == {"class": "skip", "href": "#main"}
+
+
+@pytest.mark.parametrize("path", EVERY_PAGE)
+async def test_anchors_are_unique_and_every_link_on_the_page_leads_to_one(path: str) -> None:
+    outline = Outline(await get(path))
+    ids = [attributes["id"] for _, attributes in outline.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    targets = {link["href"] for link in outline.all("a")}
+    assert {target[1:] for target in targets if target and target.startswith("#")} <= set(ids)
+
+
+@pytest.mark.parametrize("path", EVERY_PAGE)
+async def test_no_page_needs_what_the_policy_forbids(path: str) -> None:
+    outline = Outline(await get(path))
+    assert not outline.all("script") + outline.all("style") + outline.all("iframe")
+    assert not [name for _, attributes in outline.tags for name in attributes if name == "style" or name[:2] == "on"]
+    foreign = [a.get("href") or a.get("src") or "" for _, a in outline.tags]
+    assert not [target for target in foreign if target and target[0] not in "/#"]
+
+
+@pytest.mark.parametrize("path", [*EVERY_PAGE, "/static/style.css"])
+async def test_every_answer_carries_the_security_headers(path: str) -> None:
+    async with client(pages()) as browser:
+        headers = (await browser.get(path)).headers
+    assert headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cache-control"] == "no-store"
+
+
+async def test_the_overview_names_suites_checks_and_open_incidents() -> None:
+    older = replace(CHECK, id="k0", started_at=T0 - timedelta(hours=4))
+    html = await get("/", MemoryRecords(stored_checks=(CHECK, older)))
+    assert 'href="/incidents/i1"' in html
+    assert 'href="/checks/k1"' in html
+    assert "0.70 wanted" in html
+    assert 'aria-label="2 averages from 0.64 to 0.64, 2 of them below 0.70"' in html
+
+
+async def test_a_running_first_check_shows_no_average() -> None:
+    fresh = snapshot(SuiteSnapshot(suite="shop", threshold=0.7, last=RUNNING, last_valid=None))
+    app = pages_app(MemoryRecords(stored_checks=(RUNNING,)), lambda: fresh, clock=lambda: T0)
+    async with client(app) as browser:
+        html = (await browser.get("/")).text
+    assert "not measured" in html
+    assert "running" in html
+
+
+async def test_before_the_first_snapshot_the_overview_says_that_it_has_just_started() -> None:
+    async with client(pages_app(MemoryRecords(stored_incidents=()), lambda: None, clock=lambda: T0)) as browser:
+        html = (await browser.get("/")).text
+    assert "has just started" in html
+    assert "Nothing is known to be wrong" in html
+
+
+async def test_a_check_shows_its_worst_intent_first_and_links_to_its_conversations() -> None:
+    html = await get("/checks/k1")
+    assert html.index("<bdi>unwell</bdi>") < html.index("<bdi>well</bdi>") < html.index("<bdi>unmeasured</bdi>")
+    assert 'href="/conversations/c1"' in html
+    assert "3 of 4 (75%)" in html
+
+
+async def test_a_running_check_has_a_page_too() -> None:
+    html = await get("/checks/k2", MemoryRecords(stored_checks=(RUNNING,)))
+    assert "Planned conversations" in html
+    assert "Intents" not in html
+
+
+async def test_a_conversation_shows_turns_and_beside_them_the_score_with_its_evidence() -> None:
+    html = await get("/conversations/c1")
+    assert "unworn and with the receipt" in html
+    for shown in ("1.24 s", "2 tries", "guardrail: too long", "P(end) 0.93", "asked for a card number"):
+        assert shown in html
+    assert 'href="#turn-4">Turn 4</a>' in html
+
+
+async def test_what_was_not_measured_says_why() -> None:
+    unscored = Score(value=None, reason="quality: the judge gave no answer", gate=1.0, components=())
+    html = await get("/conversations/c1", MemoryRecords(stored_conversations=(conversation(score=unscored),)))
+    assert '<span class="quiet">not measured</span>' in html
+    assert "quality: the judge gave no answer" in html
+
+
+async def test_an_error_of_the_assistant_is_shown_as_zero_with_its_detail() -> None:
+    unscored = Score(value=None, reason="task: not scored", gate=1.0, components=())
+    failed = conversation(end=EndReason.HTTP_STATUS, detail="HTTP 502", score=unscored)
+    html = await get("/conversations/c1", MemoryRecords(stored_conversations=(failed,)))
+    assert "An error of the assistant counts as 0." in html
+    assert "<strong>Http status</strong>: <bdi>HTTP 502</bdi>" in html
+
+
+async def test_a_closed_gate_is_told() -> None:
+    closed = replace(SCORE, value=0.0, gate=0.0, reason="gate closed by no-card-number")
+    html = await get("/conversations/c1", MemoryRecords(stored_conversations=(conversation(score=closed),)))
+    assert "The gate is closed" in html
+
+
+async def test_an_incident_shows_its_deliveries_in_time() -> None:
+    sent = notification("slack", NotificationStatus.SENT)
+    html = await get("/incidents/i1", MemoryRecords(stored_notifications=(sent,)))
+    assert html.index("Opened") < html.index("slack: queued") < html.index("slack: sent")
+    assert "still open" in html
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' autofocus onfocus=alert(1) x='",
+    "</bdi></div></main><h1>gone</h1>",
+    "<a href=javascript:alert(1)>x</a>",
+    "{{ 7 * 7 }}{% raw %}",
+    "\u202e\u2066\x00\x1b[2J\ud800\U000e0041",
+]
+
+
+def filled_with(text: str) -> Conversation:
+    """A conversation with this text wherever somebody else's words are shown."""
+    item = ItemScore(id=text, kind=text, value=0.0, reason=text, evidence=(Evidence(turn=1, quote=text),))
+    score = Score(value=None, reason=text, gate=1.0, components=(ComponentScore(name=text, value=0.0, items=(item,)),))
+    reply = replace(assistant(text, calls=(ToolCall(name=text, arguments=text, result=text),)), finish_reason=text)
+    asked = user(text, sampled=Sampled(hits=(text,), p_end_reason=text))
+    talk = conversation(turns=(asked, reply), end=EndReason.HTTP_STATUS, detail=text, score=score, intent_id=text)
+    return replace(talk, persona=text, transcript=replace(talk.transcript, cuts=(text,)))
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("path", ["/conversations/c1", "/checks/k1"])
+async def test_hostile_words_change_nothing_but_the_words_on_a_page(path: str, text: str) -> None:
+    plain = Outline(await get(path, MemoryRecords(stored_conversations=(filled_with("x"),))))
+    hostile = Outline(await get(path, MemoryRecords(stored_conversations=(filled_with(text),))))
+    assert hostile.tags == plain.tags
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_hostile_words_of_a_receiver_change_nothing_but_the_words_of_a_timeline(text: str) -> None:
+    outlines = []
+    for words in ("x", text):
+        dead = notification("slack", NotificationStatus.DEAD, error=words)
+        outlines.append(Outline(await get("/incidents/i1", MemoryRecords(stored_notifications=(dead,)))).tags)
+    assert outlines[0] == outlines[1]
+
+
+async def test_hidden_characters_of_a_transcript_are_spelled_out() -> None:
+    html = await get("/conversations/c1", MemoryRecords(stored_conversations=(filled_with("\u202egnp.exe\x00"),)))
+    assert "⟦U+202E⟧gnp.exe⟦U+0000⟧" in html
+    assert not {"\u202e", "\x00"} & set(html)
+
+
+async def test_a_turn_of_a_million_characters_is_cut_on_the_page() -> None:
+    long = conversation(turns=(user("hello"), assistant("x" * 1_000_000)))
+    html = await get("/conversations/c1", MemoryRecords(stored_conversations=(long,)))
+    assert len(html) < 60_000
+    assert "980,000 more characters are not shown" in html
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/checks/none", "/conversations/none", "/incidents/none", "/static/none"])
+async def test_what_is_not_there_gets_a_page_that_leads_back(path: str) -> None:
+    async with client(pages()) as browser:
+        response = await browser.get(path)
+    assert response.status_code == 404
+    assert "Back to the overview" in response.text
+
+
+@pytest.mark.parametrize("path", ["/", "/checks/k1", "/conversations/c1", "/incidents/i1"])
+async def test_while_the_database_is_away_every_page_says_so(path: str) -> None:
+    async with client(pages(MemoryRecords(is_away=True))) as browser:
+        response = await browser.get(path)
+    assert (response.status_code, response.headers["retry-after"]) == (503, "30")
+    assert "The database is away" in response.text
+    assert "connection refused" not in response.text
+
+
+async def test_a_mistake_of_ours_is_a_page_that_tells_nothing_of_the_inside() -> None:
+    def broken() -> Snapshot:
+        raise RuntimeError("secret-in-an-exception")
+
+    async with client(pages_app(MemoryRecords(), broken, clock=lambda: T0)) as browser:
+        response = await browser.get("/")
+    assert response.status_code == 500
+    assert "Something broke in the monitor" in response.text
+    assert "secret" not in response.text
+    assert response.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+
+
+async def test_nothing_can_be_posted_to_a_page() -> None:
+    async with client(pages()) as browser:
+        response = await browser.post("/checks/k1")
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/../pages.py", "/static/%2e%2e/pages.py", "/static/..%2fpages.py", "/static//etc/passwd"]
+)
+async def test_no_path_leads_out_of_the_static_files(path: str) -> None:
+    async with client(pages()) as browser:
+        response = await browser.get(path)
+    assert response.status_code == 404
+
+
+async def test_links_stand_under_the_path_of_the_public_url() -> None:
+    async with client(pages(base_url="http://localhost/monitor")) as browser:
+        html = (await browser.get("/checks/k1")).text
+    assert 'href="/monitor/conversations/c1"' in html
+    assert 'href="/monitor/static/style.css"' in html
