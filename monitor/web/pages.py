@@ -1,0 +1,179 @@
+"""The pages for people: overview, one check, one conversation with its score, one incident.
+
+Reads through `Records` in worker threads; shows what is stored and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from monitor.check import CheckRecord, Snapshot
+from monitor.errors import StoreFailure
+from monitor.web import views
+from monitor.web.access import LOGIN, RequireLocalName, RequireToken, Token, page_or_home, sign_in
+from monitor.web.headers import SecurityHeaders
+from monitor.web.records import Records
+from monitor.web.rendering import Templates
+
+TREND_CHECKS = 42
+RECENT_CHECKS = 6
+SHOWN_CONVERSATIONS = 500
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def pages_app(
+    records: Records,
+    snapshot: Callable[[], Snapshot | None],
+    *,
+    base_url: str | None = None,
+    token: str | None = None,
+    clock: Callable[[], datetime] = _now,
+) -> ASGIApp:
+    """The pages. `snapshot` gives what the overview shows of the suites; it is called in a worker thread.
+
+    `base_url` is where people find the pages; its path is put before every link. With a `token` every page wants it;
+    without one only requests to a name of this machine or of `base_url` are answered. Raises ValueError for an empty
+    token.
+    """
+    templates = Templates(base_url, clock)
+    pages = _Pages(records, snapshot, templates)
+    errors = _Errors(templates)
+    routes = [
+        Route("/", pages.overview),
+        Route("/checks/{id}", pages.check),
+        Route("/conversations/{id}", pages.conversation),
+        Route("/incidents/{id}", pages.incident),
+        Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
+    ]
+    handlers = {HTTPException: errors.http, StoreFailure: errors.store, Exception: errors.internal}
+    if token is None:
+        app = Starlette(routes=routes, exception_handlers=handlers)
+        return SecurityHeaders(RequireLocalName(app, base_url))
+    secret = Token(token, clock)
+    gate = _Gate(secret, templates, is_https=(base_url or "").startswith("https:"))
+    routes.append(Route(LOGIN, gate.login, methods=["GET", "POST"]))
+    app = Starlette(routes=routes, exception_handlers=handlers)
+    return SecurityHeaders(RequireToken(app, secret, gate.refuse))
+
+
+class _Pages:
+    """One method a page. They are synchronous, so Starlette runs them in its worker threads."""
+
+    def __init__(self, records: Records, snapshot: Callable[[], Snapshot | None], templates: Templates) -> None:
+        self._records = records
+        self._snapshot = snapshot
+        self._templates = templates
+
+    def overview(self, _: Request) -> Response:
+        snapshot = self._snapshot()
+        suites = snapshot.suites if snapshot else ()
+        rows = [views.suite_row(suite, self._recent_checks(suite.suite)) for suite in suites]
+        return self._templates.page(
+            "overview.html",
+            taken_at=snapshot.taken_at if snapshot else None,
+            rows=rows,
+            recent=RECENT_CHECKS,
+            open_incidents=self._records.incidents(open_only=True),
+        )
+
+    def _recent_checks(self, suite: str) -> Sequence[CheckRecord]:
+        return self._records.checks(suite, limit=TREND_CHECKS, alerting_only=True)
+
+    def check(self, request: Request) -> Response:
+        check = self._records.check(request.path_params["id"])
+        if check is None:
+            raise HTTPException(404)
+        conversations = views.worst_conversations_first(self._records.conversations(check.id))
+        return self._templates.page(
+            "check.html",
+            check=check,
+            verdicts=self._records.verdicts(check.id),
+            intents=views.worst_intents_first(check.summary),
+            conversations=conversations[:SHOWN_CONVERSATIONS],
+            left_out=max(0, len(conversations) - SHOWN_CONVERSATIONS),
+        )
+
+    def conversation(self, request: Request) -> Response:
+        conversation = self._records.conversation(request.path_params["id"])
+        if conversation is None:
+            raise HTTPException(404)
+        components = views.components(conversation.score)
+        marks = [mark for _, of_component in components for mark in of_component]
+        return self._templates.page(
+            "conversation.html",
+            conversation=conversation,
+            transcript=conversation.transcript,
+            score=conversation.score,
+            components=components,
+            messages=views.messages(conversation.transcript.turns, marks),
+        )
+
+    def incident(self, request: Request) -> Response:
+        incident = self._records.incident(request.path_params["id"])
+        if incident is None:
+            raise HTTPException(404)
+        timeline = views.timeline(incident, self._records.notifications(incident.id))
+        return self._templates.page("incident.html", incident=incident, timeline=timeline)
+
+
+class _Gate:
+    """The login form, at its own address and in the place of any page that wants the token."""
+
+    def __init__(self, token: Token, templates: Templates, *, is_https: bool) -> None:
+        self._token = token
+        self._templates = templates
+        self._is_https = is_https
+
+    async def login(self, request: Request) -> Response:
+        if request.method != "POST":
+            return self._form("/", 200)
+        signed_in = await sign_in(request, self._token, prefix=self._templates.prefix, secure=self._is_https)
+        return signed_in or self._form("/", 403)
+
+    def refuse(self, request: Request) -> Response:
+        response = self._form(page_or_home(request.scope["path"]), 401)
+        response.headers["www-authenticate"] = "Bearer"
+        return response
+
+    def _form(self, next_page: str, status: int) -> Response:
+        return self._templates.page("login.html", status=status, next_page=next_page, is_wrong=status == 403)
+
+
+class _Errors:
+    """Pages for what went wrong. They tell what to do, never what is inside."""
+
+    def __init__(self, templates: Templates) -> None:
+        self._templates = templates
+
+    def http(self, _: Request, exc: Exception) -> Response:
+        assert isinstance(exc, HTTPException)
+        text = "There is no such page, or what it showed is past its retention." if exc.status_code == 404 else ""
+        response = self._page(exc.status_code, HTTPStatus(exc.status_code).phrase, text)
+        response.headers.update(exc.headers or {})
+        return response
+
+    def store(self, _: Request, __: Exception) -> Response:
+        text = "These pages come back with it. /metrics and /healthz answer meanwhile."
+        response = self._page(503, "The database is away", text)
+        response.headers["retry-after"] = "30"
+        return response
+
+    def internal(self, _: Request, __: Exception) -> Response:
+        return self._page(500, "Something broke in the monitor", "The log says what; other pages may still work.")
+
+    def _page(self, status: int, title: str, text: str) -> Response:
+        return self._templates.page("error.html", status=status, code=status, title=title, text=text)
