@@ -10,7 +10,7 @@ from monitor.config.durations import Duration, DurationOrZero, parse_duration
 from monitor.config.fields import Folder, Name, Section, Share, wrong
 from monitor.schedule import Cron, Every, Schedule
 
-SHORTEST_INTERVAL_SECONDS = 10.0
+SHORTEST_INTERVAL_SECONDS = 1.0
 
 
 class ScheduleSettings(Section):
@@ -43,7 +43,7 @@ class ScheduleSettings(Section):
     @classmethod
     def _in_range(cls, value: float | None) -> float | None:
         if value is not None and not SHORTEST_INTERVAL_SECONDS <= value <= parse_duration("366d"):
-            raise ValueError("out of range; write an interval from 10s to 366d")
+            raise ValueError("out of range; write an interval from 1s to 366d")
         return value
 
     @model_validator(mode="after")

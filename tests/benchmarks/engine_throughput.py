@@ -78,24 +78,20 @@ async def through_engine(socket: Path, lengths: list[list[int]]) -> tuple[float,
 def through_loop(folder: Path, lengths: list[list[int]], threads: int) -> tuple[float, float]:
     """Seconds and CPU seconds for one conversation after the other, the history computed again each turn."""
     import torch
-    from transformers import AutoModelForCausalLM
+    from transformers import GenerationConfig, LlamaForCausalLM
 
     torch.set_num_threads(threads)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
     began, cpu_began = time.perf_counter(), time.process_time()
     for number, turns in enumerate(lengths):
         ids = opening(number)
         for turn, length in enumerate(turns):
             prompt = torch.tensor([ids])
-            whole = model.generate(
-                prompt,
-                attention_mask=torch.ones_like(prompt),
-                max_new_tokens=length,
-                min_new_tokens=length,
-                do_sample=True,
-                **SAMPLING,
-                pad_token_id=0,
+            rules = GenerationConfig(  # type: ignore[no-untyped-call]
+                max_new_tokens=length, min_new_tokens=length, do_sample=True, pad_token_id=0, **SAMPLING
             )
+            mask = torch.ones_like(prompt)
+            whole = model.generate(prompt, attention_mask=mask, generation_config=rules)  # type: ignore[misc]
             ids = [*whole[0].tolist(), *reply(number, turn)]
     return time.perf_counter() - began, time.process_time() - cpu_began
 

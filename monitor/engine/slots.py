@@ -1,0 +1,146 @@
+"""Which conversation's keys and values are kept, and how much of a new prompt is in them already.
+
+Knows nothing of how keys and values are computed.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from monitor.engine.attention import KeyValues
+
+
+@dataclass(frozen=True, slots=True)
+class TokenScore:
+    """How probable the model found one token of a prompt: its log-probability, its rank, the most probable ones."""
+
+    logprob: float
+    rank: int
+    top: tuple[tuple[int, float], ...]
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """One conversation: the tokens whose keys and values are there, and the scores of those that were asked for.
+
+    `scores[i]` belongs to `ids[i]`, but comes out of the step that computes the token before: it may be there one
+    token earlier than its token is.
+    """
+
+    key_values: KeyValues
+    ids: list[int] = field(default_factory=list)
+    scores: list[TokenScore | None] = field(default_factory=list)
+    busy: bool = False
+    released: int = 0
+
+    def extend(self, ids: Sequence[int]) -> None:
+        """The keys and values of `ids` were computed."""
+        self.ids += ids
+
+    def note_scores(self, place: int, scores: Sequence[TokenScore]) -> None:
+        """Keep the scores of the tokens from `place` on."""
+        self.scores += [None] * (place - len(self.scores))
+        self.scores[place:] = scores
+
+    def cut(self, length: int, scores: int) -> None:
+        """Forget everything after the first `length` tokens and the first `scores` scores."""
+        del self.ids[length:], self.scores[scores:]
+
+
+class Slots:
+    """At most `limit` conversations; the least recently used idle one makes room."""
+
+    def __init__(self, limit: int, make: Callable[[], KeyValues]) -> None:
+        self._limit = limit
+        self._make = make
+        self._clock = itertools.count(1)
+        self._slots: list[Slot] = []
+
+    @property
+    def busy(self) -> int:
+        """How many slots are computing now."""
+        return sum(slot.busy for slot in self._slots)
+
+    @property
+    def idle(self) -> int:
+        """How many finished conversations are kept."""
+        return len(self._slots) - self.busy
+
+    def claim(self, prompt: Sequence[int], prompt_logprobs: int | None = None) -> Slot | None:
+        """A busy slot holding as much of the prompt's beginning as is known; None when all are busy.
+
+        At least the last token is left to be computed, as its logits are needed. With `prompt_logprobs` the slot's
+        length is such that every token without a score of that width is computed anew.
+        """
+        if self.busy == self._limit:
+            return None
+        prompt = list(prompt)
+        best = max(self._slots, key=lambda slot: common_prefix(slot.ids, prompt), default=None)
+        shared = common_prefix(best.ids, prompt) if best else 0
+        scored = _scored(best, shared, prompt_logprobs) if best else 0
+        length = min(shared, len(prompt) - 1, max(scored - 1, 0) if prompt_logprobs is not None else shared)
+        if best is None or length == 0:
+            slot = self._vacant()
+            slot.cut(0, 0)
+        elif not best.busy and shared * 2 >= len(best.ids):
+            slot = best
+            slot.cut(length, scored)
+        else:
+            slot = self._copied(best, length, scored)
+        slot.busy = True
+        return slot
+
+    def release(self, slot: Slot) -> None:
+        """The conversation may go on later."""
+        slot.busy = False
+        slot.released = next(self._clock)
+
+    def drop(self, slot: Slot) -> None:
+        """The slot's content is not to be trusted any more."""
+        slot.busy = False
+        self._slots.remove(slot)
+
+    def drop_idle(self) -> None:
+        """Give the memory of all finished conversations back."""
+        self._slots = [slot for slot in self._slots if slot.busy]
+
+    def _vacant(self) -> Slot:
+        if len(self._slots) < self._limit:
+            slot = Slot(self._make())
+            self._slots.append(slot)
+            return slot
+        return min((slot for slot in self._slots if not slot.busy), key=lambda slot: slot.released)
+
+    def _copied(self, source: Slot, length: int, scored: int) -> Slot:
+        ids, scores = source.ids[:length], source.scores[:scored]
+        slot = self._vacant()
+        if slot is not source:
+            slot.key_values.copy_prefix(source.key_values, length)
+        slot.ids, slot.scores = ids, scores
+        return slot
+
+
+def common_prefix(left: list[int], right: list[int]) -> int:
+    """How many leading tokens two sequences share."""
+    low, high = 0, min(len(left), len(right))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if left[low:middle] == right[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _scored(slot: Slot, shared: int, width: int | None) -> int:
+    """How many leading tokens of the shared ones have scores of the width asked for; the first token never has one.
+
+    The score of token i comes out of the step that computes token i - 1, so one token fewer can be reused.
+    """
+    known = slot.scores[:shared]
+    wide = width or 0
+    return next(
+        (at for at in range(1, len(known)) if (found := known[at]) is None or len(found.top) < wide), len(known)
+    )

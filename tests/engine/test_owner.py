@@ -1,0 +1,97 @@
+"""What becomes of requests when a step fails, without HTTP or a process."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import pytest
+import torch
+from torch import Tensor
+
+from monitor.engine.generation import Generation, Piece
+from monitor.engine.measures import Measures
+from monitor.engine.model import Model, load
+from monitor.engine.owner import Owner
+from monitor.engine.refusal import Refusal
+from monitor.engine.sampling import Sampling
+from monitor.engine.settings import EngineSettings, ExitCode
+from monitor.engine.vocabulary import RunningText
+
+SETTINGS = EngineSettings(model="m", port=0, threads=1, max_batch_tokens=64)
+
+
+@dataclass
+class Faulty:
+    """A model whose next steps fail as told."""
+
+    model: Model
+    faults: list[Exception] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.model, name)
+
+    def forward(self, *arguments: object) -> Tensor:
+        if self.faults:
+            raise self.faults.pop()
+        return self.model.forward(*arguments)  # type: ignore[arg-type]
+
+
+@dataclass
+class Bench:
+    """An owner over a faulty model, and why it wanted to end the process."""
+
+    faulty: Faulty
+    owner: Owner
+    abandoned: list[ExitCode]
+
+    def ask(self) -> Piece | Refusal:
+        answers: queue.Queue[Piece | Refusal] = queue.Queue()
+        text = RunningText(self.faulty.model.vocabulary, (), skip_special_tokens=True)
+        sampling = Sampling(max_tokens=2, seed=1, end_ids=frozenset(), temperature=0)
+        deadline = time.monotonic() + 60
+        self.owner.submit(Generation((1, 2, 3), sampling, text, lambda _, piece: answers.put(piece), deadline))
+        return answers.get(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def model(userlm_folder: Path) -> Model:
+    return load(userlm_folder, SETTINGS)
+
+
+@pytest.fixture
+def bench(model: Model) -> Iterator[Bench]:
+    faulty, abandoned = Faulty(model), list[ExitCode]()
+    owner = Owner(SETTINGS, lambda: cast(Model, faulty), Measures(), lambda code, _: abandoned.append(code))
+    owner.start()
+    yield Bench(faulty, owner, abandoned)
+    owner.stop()
+
+
+def test_a_step_that_fails_fails_its_requests_alone(bench: Bench) -> None:
+    bench.faulty.faults = [KeyError("odd")]
+    failed, after = bench.ask(), bench.ask()
+    assert isinstance(failed, Refusal) and (failed.status, failed.code) == (500, "step_failed")
+    assert isinstance(after, Piece) and not bench.abandoned
+
+
+def test_out_of_memory_is_tried_once_more(bench: Bench) -> None:
+    bench.faulty.faults = [torch.OutOfMemoryError("full")]
+    assert isinstance(bench.ask(), Piece)
+
+
+def test_out_of_memory_twice_is_told(bench: Bench) -> None:
+    bench.faulty.faults = [torch.OutOfMemoryError("full"), torch.OutOfMemoryError("full")]
+    failed = bench.ask()
+    assert isinstance(failed, Refusal) and (failed.status, failed.code) == (503, "out_of_memory")
+    assert isinstance(bench.ask(), Piece)
+
+
+def test_a_lost_device_ends_the_process(bench: Bench) -> None:
+    bench.faulty.faults = [RuntimeError("CUDA error: device-side assert triggered")]
+    bench.ask()
+    assert bench.abandoned == [ExitCode.DEVICE_LOST]
