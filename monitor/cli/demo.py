@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import time
 from contextlib import AsyncExitStack
@@ -22,6 +23,8 @@ from monitor.engine.weights import default_cache_dir
 from monitor.sdnotify import ServiceManager
 
 SILENT = ServiceManager({})
+STAND_IN = "SmolLM2-135M plays the users in place of UserLM-8b: it shows the machinery, not UserLM's quality."
+SCRIPTED = "Users say fixed lines; no language model plays them."
 
 
 @click.command()
@@ -34,30 +37,41 @@ SILENT = ServiceManager({})
     help="Where a folder for this run is made: configuration, database.",
 )
 @click.option("--stay", is_flag=True, help="Stay up at the end, with a check every ten minutes, until Ctrl-C.")
+@click.option("--scripted", is_flag=True, help="Users with fixed turns: no model is loaded, it takes seconds.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object last.")
 @click.option("--dead", type=click.Choice(CHANNELS), help="Rehearsal: this receiver is dead, and the demo must fail.")
 @click.option("--unbroken", is_flag=True, help="Rehearsal: the shop deploys no fault, and the demo must fail.")
 @runs_async
-async def demo(*, seed: int | None, folder: Path, stay: bool, as_json: bool, dead: str | None, unbroken: bool) -> int:
+async def demo(
+    *,
+    seed: int | None,
+    folder: Path,
+    stay: bool,
+    scripted: bool,
+    as_json: bool,
+    dead: str | None,
+    unbroken: bool,
+) -> int:
     """Show the whole product: users, assistant, scores, an alert that opens and closes.
 
     Exit code 0 only if the alert really opened and closed on both channels.
     """
     say = partial(click.echo, err=as_json)
     began, seed = time.monotonic(), secrets.randbits(63) if seed is None else seed
-    run_folder = (folder / datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")).absolute()
+    run_folder = (folder / f"{datetime.now().astimezone():%Y%m%d-%H%M%S}-{os.getpid()}").absolute()
     run_folder.mkdir(parents=True)
     async with AsyncExitStack() as stack:
         receivers = stack.enter_context(Receivers())
         if dead:
             receivers.always_answer(dead, Answer(closes=True))
         shop = await stack.enter_async_context(open_shop(run_folder))
-        config = write_config(run_folder, shop, receivers, default_cache_dir(), seed)
+        config = write_config(run_folder, shop, receivers, models=default_cache_dir(), seed=seed, is_scripted=scripted)
         log_as_configured(config)
         say(f"assistant-monitor demo, seed {seed}")
-        say("SmolLM2-135M plays the users in place of UserLM-8b: it shows the machinery, not UserLM's quality.")
+        say(SCRIPTED if scripted else STAND_IN)
         say(f"The assistant answers at {shop.url}; Slack and PagerDuty are receivers at {receivers.url}.")
-        say("Loading the user model (the first time its weights are converted) ...")
+        if not scripted:
+            say("Loading the user model (the first time its weights are converted) ...")
         application = await stack.enter_async_context(open_application(config, SILENT))
         await application.publish()
         story = Story(application, shop, receivers, seed, say, breaks_index=not unbroken)

@@ -38,7 +38,9 @@ async def chat_completions(request: Request) -> Response:
     text = assistant.reply(conversation)
     usage = _usage(conversation, text)
     if body.get("stream"):
-        return StreamingResponse(_events(text, usage), media_type="text/event-stream")
+        options = body.get("stream_options")
+        wants_usage = isinstance(options, dict) and options.get("include_usage")
+        return StreamingResponse(_events(text, usage if wants_usage else None), media_type="text/event-stream")
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
     return JSONResponse({**_envelope("chat.completion"), "choices": [choice], "usage": usage})
 
@@ -97,8 +99,8 @@ def _envelope(kind: str) -> dict[str, object]:
     return {"id": f"chatcmpl-{uuid.uuid4().hex}", "object": kind, "created": int(time.time()), "model": MODEL}
 
 
-def _events(text: str, usage: Mapping[str, int]) -> Iterator[str]:
-    """The reply word by word, then why it stopped, then the usage."""
+def _events(text: str, usage: Mapping[str, int] | None) -> Iterator[str]:
+    """The reply word by word, then why it stopped, then the usage if there is one to tell."""
     envelope = _envelope("chat.completion.chunk")
 
     def event(delta: Mapping[str, str], finish_reason: str | None = None) -> str:
@@ -108,7 +110,8 @@ def _events(text: str, usage: Mapping[str, int]) -> Iterator[str]:
     yield event({"role": "assistant", "content": ""})
     yield from (event({"content": word}) for word in re.findall(r"\s*\S+", text))
     yield event({}, "stop")
-    yield f"data: {json.dumps({**envelope, 'choices': [], 'usage': usage})}\n\n"
+    if usage:
+        yield f"data: {json.dumps({**envelope, 'choices': [], 'usage': usage})}\n\n"
     yield "data: [DONE]\n\n"
 
 

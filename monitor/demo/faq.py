@@ -18,19 +18,20 @@ from ruamel.yaml import YAML
 
 # A word of one entry or two reaches this by itself; measures, and words that many entries share, do not.
 CUT_OFF = 2.4
-MEASURE_WEIGHT = 0.3
-TYPO_RATIO = 85
+MEASURE_WEIGHT = 0.2
+TYPO_RATIO = 83
 SHORTEST_TYPO = 5
 EARLIER_WEIGHT = 0.4
 # What is sold comes up under every topic, so it tells none apart.
-_GOODS = "backpack backpacks boot boots gear jacket jackets shoe shoes tent tents"
-_MEASURES = "charge cost costs day days fast hour hours long much many pay price take takes time year years"
+_GOODS = "backpack backpacks boot boots gear jacket jackets pair pairs shoe shoes tent tents"
+_MEASURES = "charge cost costs day days deadline fast hour hours long much many pay price take takes time year years"
 _EVERYDAY = """
-    a about all also am an and any anything are as ask at be been bought but buy by can could did do does doing for
-    from get give gives had has have having hello help hey hi i if in info information is it item items its just know
-    like looking make may me more my need of oh ok okay on one or our out please product products question really
-    shop shopping should so some something store tell than thank thanks that the their them then there these they
-    this those to too up us use want wanted was we well were what which who why will with would yes you your
+    a about all also am an and any anything are as ask at be been bought but buy by can cant could did do does
+    doing dont for from get give gives go going had has have having hello help hey hi hm hmm how i if in info
+    information is it item items its just know let like looking make may me more my need new no not of oh ok
+    okay on one or our out please product products question really shop shopping should so some something still
+    store tell than thank thanks that the their them then there these they this those to too until up us use
+    want wanted was we well were what when where which who why will with would yeah yes you your yours
 """
 _STOP_WORDS = frozenset((_GOODS + _EVERYDAY).split())
 

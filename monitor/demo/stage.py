@@ -18,7 +18,8 @@ from monitor.package_data import data_folder
 from monitor.seeds import derive
 
 START_SECONDS = 30.0
-SECRETS = ("slack-token", "pagerduty-routing-key")
+SECRETS = {"slack-token": "xoxb-demo-", "pagerduty-routing-key": "demo"}
+"""Names of the files, and how each secret begins: the receivers look at that as the real ones do."""
 
 
 class Shop:
@@ -66,18 +67,21 @@ async def _port(file: Path, process: asyncio.subprocess.Process) -> int:
     return int(file.read_text())
 
 
-def write_config(folder: Path, shop: Shop, receivers: Receivers, models: Path, seed: int) -> Config:
+def write_config(
+    folder: Path, shop: Shop, receivers: Receivers, *, models: Path, seed: int, is_scripted: bool
+) -> Config:
     """`config/demo.yaml` with this run's ports and places in it, and its secrets beside it."""
     secrets = folder / "secrets"
     secrets.mkdir(mode=0o700)
-    for name in SECRETS:
-        (secrets / name).write_text(f"demo-{derive(seed, name):016x}\n")
+    for name, beginning in SECRETS.items():
+        (secrets / name).write_text(f"{beginning}{derive(seed, name):016x}\n")
     text = (data_folder("config") / "demo.yaml").read_text(encoding="utf-8")
     changes = {
         "http://127.0.0.1:8701": shop.url,
         "http://127.0.0.1:8702/api/": receivers.slack_api_url,
         "http://127.0.0.1:8702/v2/enqueue": receivers.pagerduty_url,
         "intents: intents/demo.yaml": f"intents: {data_folder('config') / 'intents' / 'demo.yaml'}",
+        "kind: prompted": "kind: scripted" if is_scripted else "kind: prompted",
         "name: smollm2,": f"name: smollm2, cache_dir: {models},",
         "$schema=schema/": f"$schema={data_folder('config') / 'schema'}/",
     }

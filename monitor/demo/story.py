@@ -85,7 +85,7 @@ class Story:
             raise StoryBroken(f"no {kind} was received by: {missing}")
         for received in self.receivers.received:
             if received.is_accepted and kind in _kinds(received):
-                self.say(f"   {received.channel} received: {_in_short(received.body)}")
+                self.say(f"   {received.channel} received: {_in_short(received)}")
 
     def _channels_told(self, kind: str) -> set[str]:
         return {told["channel"] for told in self.receivers.deliveries() if told["kind"] == kind}
@@ -122,8 +122,9 @@ def _kinds(received: Received) -> set[str]:
     return {pagerduty} if pagerduty else {kind for kind in ("open", "resolve") if f'"kind": "{kind}"' in text}
 
 
-def _in_short(body: Mapping[str, object]) -> str:
-    payload = body.get("payload")
-    summary = payload.get("summary") if isinstance(payload, Mapping) else body.get("text")
-    key = body.get("dedup_key")
-    return f"{body.get('event_action', 'message')} {summary!r}" + (f" (key {key})" if key else "")
+def _in_short(received: Received) -> str:
+    body, payload = received.body, received.body.get("payload")
+    if received.channel == PAGERDUTY:
+        summary = f" {payload.get('summary')!r}" if isinstance(payload, Mapping) else ""
+        return f"{body.get('event_action')}{summary}, key {body.get('dedup_key')}"
+    return f"{received.path.rpartition('.')[2]} {body.get('text')!r}"

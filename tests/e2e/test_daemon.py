@@ -1,0 +1,103 @@
+"""The daemon as it runs: real processes, a real database, real sockets; the user is scripted."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from monitor.check import CheckStatus
+from tests.e2e.daemon import DaemonProcess, write_config
+from tests.fixtures.assistants import ServeAssistant, never_answers, says
+
+
+@pytest.fixture
+async def config(tmp_path: Path, serve_assistant: ServeAssistant) -> Path:
+    server = await serve_assistant(lambda _: says("It is thirty days."))
+    return write_config(tmp_path, server.url)
+
+
+async def test_checks_run_by_the_clock_and_are_shown(config: Path) -> None:
+    with DaemonProcess(config) as daemon:
+        await daemon.until(lambda: any(c.status is CheckStatus.HEALTHY for c in daemon.checks()), "a healthy check")
+        await daemon.until(lambda: "assistant_monitor_score" in _text(daemon.get("/metrics")), "a score in the metrics")
+        families = {family.name: family for family in text_string_to_metric_families(_text(daemon.get("/metrics")))}
+        check = daemon.checks()[-1]
+        page = _text(daemon.get(f"/checks/{check.id}", page=True))
+        assert check.summary is not None
+        assert families["assistant_monitor_score"].samples[0].value == check.summary.mean
+        assert _text(daemon.get("/healthz")).startswith('{"ok":true')
+        assert "how-long" in page
+        assert await daemon.stop() == 0
+
+
+async def test_no_slot_is_run_twice(config: Path) -> None:
+    with DaemonProcess(config) as daemon:
+        await daemon.until(lambda: len(daemon.checks()) >= 4, "four checks")
+        slots = [check.slot_at for check in daemon.checks()]
+        assert None not in slots
+        assert len(set(slots)) == len(slots)
+
+
+async def test_a_signal_in_a_check_ends_it_and_the_daemon(tmp_path: Path, serve_assistant: ServeAssistant) -> None:
+    server = await serve_assistant(lambda _: never_answers())
+    with DaemonProcess(write_config(tmp_path, server.url)) as daemon:
+        await daemon.until(lambda: bool(server.received), "a conversation under way")
+        assert await daemon.stop() == 0
+        assert [check.status for check in daemon.checks()] == [CheckStatus.ABORTED]
+
+
+async def test_a_killed_daemon_leaves_no_check_running(tmp_path: Path, serve_assistant: ServeAssistant) -> None:
+    server = await serve_assistant(lambda _: never_answers())
+    path = write_config(tmp_path, server.url)
+    with DaemonProcess(path) as daemon:
+        await daemon.until(lambda: bool(server.received), "a conversation under way")
+        await daemon.stop(signal.SIGKILL)
+    server.answer = lambda _: says("It is thirty days.")
+    with DaemonProcess(path) as daemon:
+        await daemon.until(lambda: any(c.status is CheckStatus.HEALTHY for c in daemon.checks()), "a healthy check")
+        assert daemon.checks()[-1].status is CheckStatus.ABORTED
+
+
+async def test_a_second_daemon_on_the_same_file_is_refused(config: Path) -> None:
+    with DaemonProcess(config) as first:
+        await first.until(first.is_ready, "the first to be ready")
+        with DaemonProcess(config) as second:
+            assert await second.wait() == 4
+            assert f"pid {first.process.pid}" in second.said()
+
+
+async def test_a_port_that_is_taken_is_told(config: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        config.write_text(config.read_text().replace('metrics: "127.0.0.1:0"', f'metrics: "127.0.0.1:{port}"'))
+        with DaemonProcess(config) as daemon:
+            assert await daemon.wait() == 4
+            assert f"cannot listen on 127.0.0.1:{port}" in daemon.said()
+
+
+async def test_systemd_is_told_how_it_is(config: Path, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.setblocking(False)
+        environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "30000000"}
+        with DaemonProcess(config, environment) as daemon:
+            await daemon.until(lambda: bool(daemon.checks()), "a check")
+            assert await daemon.stop() == 0
+        said = []
+        while True:
+            try:
+                said.append(manager.recv(4096).decode())
+            except BlockingIOError:
+                break
+    assert said[0].startswith("READY=1")
+    assert "WATCHDOG=1" in said
+    assert said[-1] == "STOPPING=1"
+
+
+def _text(answer: httpx.Response | None) -> str:
+    return "" if answer is None else answer.text
