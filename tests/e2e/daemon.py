@@ -68,7 +68,7 @@ class DaemonProcess:
 
     def __post_init__(self) -> None:
         self.log = self.config.parent / "daemon.log"
-        with self.log.open("ab") as log:
+        with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "monitor", "run", "--config", str(self.config)],
                 cwd=ROOT,

@@ -1,0 +1,141 @@
+"""End to end on a model shaped like UserLM: daemon, engine, assistant and receivers, each where it really runs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from monitor.check import CheckStatus
+from monitor.demo.receivers import Receivers
+from monitor.store import Store
+from monitor.transcript import EndReason, Role
+from tests.e2e.daemon import DaemonProcess, maps, write_config
+from tests.fixtures.assistants import ScriptedAssistant, ServeAssistant, says
+from tests.fixtures.talking import FOLLOW_UPS, OPENINGS
+
+GOOD, BAD = says("It is thirty days."), says("That costs ten euros.")
+
+
+@pytest.fixture
+async def assistant(serve_assistant: ServeAssistant) -> ScriptedAssistant:
+    return await serve_assistant(lambda _: GOOD)
+
+
+@pytest.fixture
+def receivers() -> Iterator[Receivers]:
+    with Receivers() as running:
+        yield running
+
+
+@pytest.fixture
+def config(tmp_path: Path, assistant: ScriptedAssistant, receivers: Receivers, talking_userlm_folder: Path) -> Path:
+    (tmp_path / "token").write_text("xoxb-1234567890")
+    (tmp_path / "key").write_text("0123456789abcdef")
+    simulator = f"{{kind: userlm, model: {{name: {talking_userlm_folder}, device: cpu, dtype: float32}}, " + (
+        "engine: {threads: 1, max_slots: 8, max_batch_tokens: 256}, sampling: {max_tokens: 40}}"
+    )
+    notify = f"{{slack: {{token_file: token, channel: '#on-call', base_url: '{receivers.slack_api_url}'}}, " + (
+        f"pagerduty: {{routing_key_file: key, url: '{receivers.pagerduty_url}'}}}}"
+    )
+    return write_config(tmp_path, assistant.url, simulator, notify)
+
+
+def kinds(receivers: Receivers) -> list[tuple[str, str]]:
+    return sorted((told["channel"], told["kind"]) for told in receivers.deliveries())
+
+
+async def test_a_fall_is_told_and_its_end_too(config: Path, assistant: ScriptedAssistant, receivers: Receivers) -> None:
+    with DaemonProcess(config) as daemon:
+        await daemon.until(lambda: any(c.status is CheckStatus.HEALTHY for c in daemon.checks()), "a healthy check")
+        assistant.answer = lambda _: BAD
+        await daemon.until(lambda: len(receivers.deliveries()) == 2, "the open on both channels")
+        assistant.answer = lambda _: GOOD
+        await daemon.until(lambda: len(receivers.deliveries()) == 4, "the end on both channels")
+        assert await daemon.stop() == 0
+    assert kinds(receivers) == [(c, k) for c in ("pagerduty", "slack") for k in ("open", "resolve")]
+    assert {told["dedup_key"] for told in receivers.deliveries()} == {"assistant-monitor:test:shop/overall"}
+
+
+async def test_the_model_opens_follows_up_and_ends(config: Path) -> None:
+    with DaemonProcess(config) as daemon:
+        await daemon.until(lambda: any(c.status is CheckStatus.HEALTHY for c in daemon.checks()), "a healthy check")
+        await daemon.stop()
+    store = Store.open(f"sqlite:///{config.parent / 'monitor.sqlite3'}")
+    done = next(check for check in store.checks() if check.status is CheckStatus.HEALTHY)
+    talks = [conversation.transcript for conversation in store.conversations(done.id)]
+    store.close()
+    assert {talk.turns[0].text for talk in talks} <= set(OPENINGS)
+    assert {talk.turns[2].text for talk in talks if len(talk.turns) > 2} <= set(FOLLOW_UPS)
+    assert EndReason.USER_ENDED in {talk.end for talk in talks}
+    sampled = [turn.sampled for talk in talks for turn in talk.turns if turn.role is Role.USER]
+    assert all(s and s.log_likelihood is not None and s.p_end is not None and 0 <= s.p_end <= 1 for s in sampled)
+
+
+async def test_torch_is_in_the_engine_and_never_in_the_daemon(config: Path) -> None:
+    with DaemonProcess(config) as daemon:
+        await daemon.until(daemon.is_ready, "the daemon to be ready")
+        await daemon.until(lambda: bool(daemon.checks()), "a check")
+        (engine,) = daemon.children()
+        assert "libtorch" in maps(engine)
+        assert "libtorch" not in maps(daemon.process.pid)
+        await daemon.stop()
+
+
+async def test_a_killed_engine_is_started_again_and_checks_go_on(config: Path) -> None:
+    with DaemonProcess(config) as daemon:
+        await daemon.until(lambda: any(c.status is CheckStatus.HEALTHY for c in daemon.checks()), "a healthy check")
+        (engine,) = daemon.children()
+        os.kill(engine, signal.SIGKILL)
+        before = len(daemon.checks())
+        await daemon.until(lambda: daemon.children() not in ([], [engine]), "another engine")
+        await daemon.until(
+            lambda: any(c.status is CheckStatus.HEALTHY for c in daemon.checks()[: -before - 1]),
+            "a later healthy check",
+        )
+        assert await daemon.stop() == 0
+
+
+async def test_the_engine_ends_with_a_killed_daemon(config: Path) -> None:
+    with DaemonProcess(config) as daemon:
+        await daemon.until(daemon.is_ready, "the daemon to be ready")
+        (engine,) = daemon.children()
+        await daemon.stop(signal.SIGKILL)
+        for _ in range(1000):
+            if not _is_alive(engine):
+                break
+            await asyncio.sleep(0.02)
+    assert not _is_alive(engine)
+    with DaemonProcess(config) as again:
+        await again.until(again.is_ready, "the next start")
+        assert await again.stop() == 0
+
+
+async def test_a_model_that_opens_the_assistants_turn_is_refused_at_the_start(
+    config: Path, talking_userlm_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "assistant-model"
+    folder.mkdir()
+    for file in talking_userlm_folder.iterdir():
+        (folder / file.name).symlink_to(file)
+    (folder / "chat_template.jinja").unlink()
+    (folder / "chat_template.jinja").write_text(
+        "{% for m in messages %}<|start_header_id|>{{ m['role'] }}<|end_header_id|>\n{{ m['content'] }}<|eot_id|>"
+        "{% endfor %}<|start_header_id|>assistant<|end_header_id|>\n"
+    )
+    config.write_text(config.read_text().replace(str(talking_userlm_folder), str(folder)))
+    with DaemonProcess(config) as daemon:
+        assert await daemon.wait() == 4
+        assert "does not end by opening the user's turn" in daemon.said()
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
