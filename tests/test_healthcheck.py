@@ -100,7 +100,8 @@ async def test_every_conversation_is_stored_and_summed_up(world: World) -> None:
 
 
 async def test_means_are_weighted_over_intents_and_count_errors_as_zero(world: World) -> None:
-    failing = iter([AssistantFailure("empty"), GOOD])
+    answers: list[str | Exception] = [AssistantFailure("empty"), GOOD]
+    failing = iter(answers)
     world.assistant.answer = lambda _: next(failing)
     summary = (await world.run(world.check(rounds=1))).summary
     assert summary is not None

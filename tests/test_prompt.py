@@ -49,7 +49,7 @@ def test_ids_equal_the_templates_on_200_random_conversations(chat: ChatFormat, u
         ]
         roles = ["system", *["user", "assistant"] * (len(texts) // 2)]
         messages = [{"role": role, "content": text} for role, text in zip(roles, texts, strict=True)]
-        wanted = tokenizer.apply_chat_template(messages, tokenize=False) + "\n"
+        wanted = str(tokenizer.apply_chat_template(messages, tokenize=False)) + "\n"
         ids = render(chat, texts[0], transcript(*texts[1:]).turns, window=10**6, reserve=0).ids
         assert list(ids) == tokenizer(wanted, add_special_tokens=False).input_ids
 

@@ -76,8 +76,6 @@ class AssistantSettings(Section):
     """False: no request is sent."""
     kill_switch_file: Folder | None = None
     """While this file exists no request is sent."""
-    mark: bool = True
-    """Mark every request as synthetic, so that the assistant's own statistics can leave it out."""
     budgets: Budgets = Budgets()
 
     @property
