@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from monitor.completions import CompletionClient, ModelInfo, read_model_info
 from monitor.config import Config
@@ -24,7 +23,7 @@ from monitor.tokens import Vocabulary
 from monitor.user.contract import UserSimulator
 from monitor.user.guardrails import Guardrails
 from monitor.user.prompted import PromptedUser
-from monitor.user.sampling import Sampling
+from monitor.user.sampling import Sampling, UserModel
 from monitor.user.scripted import ScriptedUser
 from monitor.user.userlm import UserLm
 
@@ -149,15 +148,17 @@ async def _model_info(config: Config, client: CompletionClient) -> ModelInfo:
 def _user(config: Config, client: CompletionClient, info: ModelInfo) -> UserSimulator:
     settings = config.settings.simulator
     vocabulary = Vocabulary(info.tokenizer)
-    how: dict[str, Any] = {
-        "end_ids": info.end_ids,
-        "sampling": Sampling(**settings.sampling.model_dump()),
-        "guardrails": Guardrails(**settings.guardrails.model_dump(exclude={"preset"})),
-        "window": settings.window,
-    }
+    model = UserModel(
+        client=client,
+        vocabulary=vocabulary,
+        end_ids=info.end_ids,
+        sampling=Sampling(**settings.sampling.model_dump()),
+        guardrails=Guardrails(**settings.guardrails.model_dump(exclude={"preset"})),
+        window=settings.window,
+    )
     if settings.kind == "userlm":
-        return UserLm(client, vocabulary, ChatFormat(vocabulary, info.chat_template), **how)
-    return PromptedUser(client, vocabulary, FewShotFormat(vocabulary, user_examples()), **how)
+        return UserLm(model, ChatFormat(vocabulary, info.chat_template))
+    return PromptedUser(model, FewShotFormat(vocabulary, user_examples()))
 
 
 def _is_listening(path: Path) -> bool:

@@ -10,66 +10,46 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from monitor.completions import Completion, CompletionClient, CompletionRequest
+from monitor.completions import Completion, CompletionRequest
 from monitor.errors import CompletionFailure
 from monitor.intent import Intent
-from monitor.prompt import FewShotFormat, Rendered, render
-from monitor.tokens import Vocabulary
-from monitor.transcript import Sampled, Turn
+from monitor.prompt import FewShotFormat, Rendered
+from monitor.transcript import Turn
 from monitor.user.contract import UserTurn
-from monitor.user.guardrails import Guardrails
-from monitor.user.sampling import Draw, Drawn, Sampling, end_is_banned, sample_turn
+from monitor.user.sampling import Draw, Drawn, UserModel, end_is_banned, fixed_opening, sample_turn
 
 END = "[end]"
 STOPS = ("\n", "Assistant:", "Person:", "Goal:")
 
 
 class PromptedUser:
-    """A `UserSimulator`. `window` is in tokens and includes the turn to come."""
+    """A `UserSimulator`."""
 
-    def __init__(
-        self,
-        client: CompletionClient,
-        vocabulary: Vocabulary,
-        chat: FewShotFormat,
-        *,
-        end_ids: Sequence[int],
-        sampling: Sampling,
-        guardrails: Guardrails,
-        window: int,
-    ) -> None:
-        self._client = client
-        self._vocabulary = vocabulary
+    def __init__(self, model: UserModel, chat: FewShotFormat) -> None:
+        self._model = model
         self._chat = chat
-        self._sampling = sampling
-        self._guardrails = guardrails
-        self._window = window
-        self._end_ids = tuple(end_ids)
-        self._end = tuple(vocabulary.plain(f" {END}"))
-        banned = vocabulary.first_tokens(guardrails.banned_first_words)
-        self._banned_first = banned + (vocabulary.punctuation() if guardrails.ban_leading_punctuation else ())
+        self._end = tuple(model.vocabulary.plain(f" {END}"))
+        self._banned_first = model.banned_first_ids()
 
     async def first_turn(self, intent: Intent, *, seed: int) -> UserTurn:
         """The intent's fixed opening if it has one, else a sampled turn."""
-        if intent.opening is not None:
-            return UserTurn(text=intent.opening, sampled=Sampled(p_end_reason="a fixed opening"))
-        return await self.next_turn(intent, (), seed=seed)
+        return fixed_opening(intent) or await self.next_turn(intent, (), seed=seed)
 
     async def next_turn(self, intent: Intent, turns: Sequence[Turn], *, seed: int) -> UserTurn:
         """A sampled turn, or the end. Raises SimulatorInvalid, CompletionFailure or EngineFailure."""
-        prompt = render(self._chat, goal(intent.description), turns, self._window, self._sampling.max_tokens)
-        banned = (END, f" {END}") if end_is_banned(intent, turns, self._guardrails) else ()
+        prompt = self._model.prompt(self._chat, goal(intent.description), turns)
+        banned = (END, f" {END}") if end_is_banned(intent, turns, self._model.guardrails) else ()
 
         async def draw(how: Draw) -> Drawn:
-            completion = await self._client.complete(
+            completion = await self._model.client.complete(
                 CompletionRequest(
                     prompt=prompt.ids,
-                    max_tokens=self._sampling.max_tokens,
+                    max_tokens=self._model.sampling.max_tokens,
                     temperature=how.temperature,
                     top_p=how.top_p,
                     seed=how.seed,
                     stop=STOPS,
-                    stop_ids=self._end_ids,
+                    stop_ids=self._model.end_ids,
                     banned_first_ids=self._allowing_end(banned),
                     bad_words=banned,
                 )
@@ -81,8 +61,7 @@ class PromptedUser:
             intent,
             turns,
             seed=seed,
-            sampling=self._sampling,
-            guardrails=self._guardrails,
+            model=self._model,
             p_end=lambda _: (None, None),
             cuts=prompt.cuts,
         )
@@ -95,7 +74,7 @@ class PromptedUser:
 
     async def _p_end(self, prompt: Rendered) -> tuple[float | None, str | None]:
         try:
-            return math.exp(min(0.0, await self._client.score(prompt.ids, self._end))), None
+            return math.exp(min(0.0, await self._model.client.score(prompt.ids, self._end))), None
         except CompletionFailure as exc:
             return None, str(exc)
 

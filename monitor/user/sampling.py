@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from monitor.completions import Completion
+from monitor.completions import Completion, CompletionClient
 from monitor.errors import SimulatorInvalid
 from monitor.intent import Intent
+from monitor.prompt import Format, Rendered, render
 from monitor.seeds import derive
+from monitor.tokens import Vocabulary
 from monitor.transcript import Role, Sampled, Turn
 from monitor.user.contract import UserTurn
 from monitor.user.guardrails import Guardrails, broken_bound
@@ -21,6 +23,30 @@ class Sampling:
     temperature: float = 1.0
     top_p: float = 0.8
     max_tokens: int = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserModel:
+    """A language model that plays users, however it is told to: where it is, and within which bounds.
+
+    `end_ids`: the model's own ends of text; `window`: tokens that it is shown, the turn to come included.
+    """
+
+    client: CompletionClient
+    vocabulary: Vocabulary
+    end_ids: tuple[int, ...]
+    sampling: Sampling
+    guardrails: Guardrails
+    window: int
+
+    def prompt(self, chat: Format, description: str, turns: Sequence[Turn]) -> Rendered:
+        """The conversation as the model sees it. Raises EngineFailure."""
+        return render(chat, description, turns, self.window, self.sampling.max_tokens)
+
+    def banned_first_ids(self) -> tuple[int, ...]:
+        """Tokens that no turn may begin with."""
+        words = self.vocabulary.first_tokens(self.guardrails.banned_first_words)
+        return words + (self.vocabulary.punctuation() if self.guardrails.ban_leading_punctuation else ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +67,13 @@ class Drawn:
     defect: str | None = None
 
 
+def fixed_opening(intent: Intent) -> UserTurn | None:
+    """The intent's own first turn, if it has one: said as it is, outside the guardrails."""
+    if intent.opening is None:
+        return None
+    return UserTurn(text=intent.opening, sampled=Sampled(p_end_reason="a fixed opening"))
+
+
 def end_is_banned(intent: Intent, turns: Sequence[Turn], guardrails: Guardrails) -> bool:
     """Whether the user has not yet said enough to be allowed to end."""
     said = sum(1 for turn in turns if turn.role is Role.USER)
@@ -53,19 +86,18 @@ async def sample_turn(
     turns: Sequence[Turn],
     *,
     seed: int,
-    sampling: Sampling,
-    guardrails: Guardrails,
+    model: UserModel,
     p_end: Callable[[Completion], tuple[float | None, str | None]],
     cuts: tuple[str, ...],
 ) -> UserTurn:
     """The first acceptable draw. Raises SimulatorInvalid after the last try; what `draw` raises passes through."""
     said = [turn.text for turn in turns if turn.role is Role.USER]
     hits: list[str] = []
-    for number in range(guardrails.tries):
-        drawn = await draw(_draw(derive(seed, number), hits, sampling, guardrails))
+    for number in range(model.guardrails.tries):
+        drawn = await draw(_draw(derive(seed, number), hits, model))
         hit = drawn.defect
         if hit is None and drawn.text is not None:
-            hit = broken_bound(drawn.text, said, intent.description, guardrails)
+            hit = broken_bound(drawn.text, said, intent.description, model.guardrails)
         if hit is None:
             probability, reason = p_end(drawn.completion)
             sampled = Sampled(
@@ -81,7 +113,8 @@ async def sample_turn(
     raise SimulatorInvalid(tuple(hits))
 
 
-def _draw(seed: int, hits: list[str], sampling: Sampling, guardrails: Guardrails) -> Draw:
+def _draw(seed: int, hits: list[str], model: UserModel) -> Draw:
+    sampling, guardrails = model.sampling, model.guardrails
     repeated = bool(hits) and hits[-1] in {"repetition", "intent_repeated"}
     temperature = guardrails.repeat_temperature if repeated else None
     top_p = guardrails.repeat_top_p if repeated else None

@@ -11,6 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.check import CheckStatus
+from monitor.store import Store
 from tests.e2e.daemon import DaemonProcess, write_config
 from tests.fixtures.assistants import ServeAssistant, never_answers, says
 
@@ -101,3 +102,15 @@ async def test_systemd_is_told_how_it_is(config: Path, tmp_path: Path) -> None:
 
 def _text(answer: httpx.Response | None) -> str:
     return "" if answer is None else answer.text
+
+
+async def test_postgresql_holds_what_it_finds(config: Path, postgres_url: str) -> None:
+    config.write_text(config.read_text() + f'store: {{url: "{postgres_url}"}}\n')
+    with DaemonProcess(config) as daemon:
+        await daemon.until(
+            lambda: "assistant_monitor_score{" in _text(daemon.get("/metrics")), "a score in the metrics"
+        )
+        assert await daemon.stop() == 0
+    store = Store.open(postgres_url)
+    assert CheckStatus.HEALTHY in {check.status for check in store.checks()}
+    store.close()

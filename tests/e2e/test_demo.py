@@ -27,7 +27,7 @@ def run_demo(folder: Path, *arguments: str, cache: Path | None = None) -> tuple[
         env=environment,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=800,
         check=False,
     )
     return done.returncode, json.loads(done.stdout.splitlines()[-1]), done.stderr
@@ -76,6 +76,7 @@ def test_it_fails_when_the_index_was_not_broken(tmp_path: Path) -> None:
 
 
 @pytest.mark.model
+@pytest.mark.timeout(900)
 def test_it_holds_with_a_language_model_as_the_users(tmp_path: Path, smollm2_folder: Path) -> None:
     code, report, said = run_demo(tmp_path, cache=smollm2_folder.parent)
     assert_holds(code, report, said)

@@ -15,7 +15,7 @@ from monitor.prompt import ChatFormat, FewShotFormat
 from monitor.tokens import Vocabulary
 from monitor.user.guardrails import Guardrails, broken_bound
 from monitor.user.prompted import PromptedUser, goal
-from monitor.user.sampling import Sampling
+from monitor.user.sampling import Sampling, UserModel
 from monitor.user.scripted import ScriptedUser
 from monitor.user.userlm import UserLm
 from tests.parties import QueuedCompletions, intent, transcript
@@ -34,28 +34,23 @@ def chat(vocabulary: Vocabulary, userlm_folder: Path) -> ChatFormat:
     return ChatFormat(vocabulary, (userlm_folder / "chat_template.jinja").read_text())
 
 
+def model(client: QueuedCompletions, vocabulary: Vocabulary, guardrails: Guardrails = PAPER) -> UserModel:
+    return UserModel(
+        client=client,
+        vocabulary=vocabulary,
+        end_ids=(128001,),
+        sampling=Sampling(),
+        guardrails=guardrails,
+        window=2048,
+    )
+
+
 def user(client: QueuedCompletions, chat: ChatFormat, guardrails: Guardrails = PAPER) -> UserLm:
-    return UserLm(
-        client,
-        chat.vocabulary,
-        chat,
-        end_ids=(128001,),
-        sampling=Sampling(),
-        guardrails=guardrails,
-        window=2048,
-    )
+    return UserLm(model(client, chat.vocabulary, guardrails), chat)
 
 
-def prompted(client: QueuedCompletions, vocabulary: Vocabulary, guardrails: Guardrails = PAPER) -> PromptedUser:
-    return PromptedUser(
-        client,
-        vocabulary,
-        FewShotFormat(vocabulary, "Goal: a\nPerson: [end]"),
-        end_ids=(128001,),
-        sampling=Sampling(),
-        guardrails=guardrails,
-        window=2048,
-    )
+def prompted(client: QueuedCompletions, vocabulary: Vocabulary) -> PromptedUser:
+    return PromptedUser(model(client, vocabulary), FewShotFormat(vocabulary, "Goal: a\nPerson: [end]"))
 
 
 def said(chat_or_text: str, vocabulary: Vocabulary, stop: int | str | None = EOT) -> Completion:
@@ -145,16 +140,7 @@ async def test_an_opening_is_said_as_it_is(chat: ChatFormat) -> None:
 
 async def test_a_model_without_the_end_marker_is_refused(chat: ChatFormat) -> None:
     with pytest.raises(EngineFailure, match="no token"):
-        UserLm(
-            QueuedCompletions(),
-            chat.vocabulary,
-            chat,
-            end_ids=(),
-            sampling=Sampling(),
-            guardrails=PAPER,
-            window=99,
-            end_marker="<|bye|>",
-        )
+        UserLm(model(QueuedCompletions(), chat.vocabulary), chat, end_marker="<|bye|>")
 
 
 @pytest.mark.parametrize(
