@@ -64,6 +64,7 @@ class HealthCheck:
     decision: Decision
     redactor: Redactor
     epoch: str
+    conversations_at_once: int
     conversation_timeout_seconds: float
     now: Callable[[], datetime]
     publish: Callable[[], Awaitable[None]]
@@ -91,13 +92,15 @@ class HealthCheck:
     async def _converse(
         self, check: CheckRecord, slot: Slot | None, on_progress: Callable[[Progress], None]
     ) -> list[Conversation]:
-        """Every intent in every round, all at once; the assistant's own limits say how many it hears."""
+        """Every intent in every round, as many at once as the assistant may hear; each one's time starts with it."""
+        admitted = asyncio.Semaphore(self.conversations_at_once)
         deadline = asyncio.get_running_loop().time() + self.suite.timeout_seconds
         finished: list[Conversation] = []
 
         async def play(intent: Intent, number: int) -> None:
             for attempt in range(1, ATTEMPTS + 1):
-                conversation = await self._play(check, intent, number, attempt, deadline)
+                async with admitted:
+                    conversation = await self._play(check, intent, number, attempt, deadline)
                 await self.store.offload(self.store.save_conversation, conversation, slot)
                 outcome = conversation.transcript.outcome
                 if outcome.fault is not Fault.OURS or outcome in (Outcome.CANCELLED, Outcome.RATE_LIMITED):

@@ -92,8 +92,15 @@ async def simulate(
     except (CompletionFailure, EngineFailure) as exc:
         return recording.close(EndReason.ENGINE, str(exc))
     except TimeoutError:
-        return recording.close(EndReason.CHECK_DEADLINE, "the time was up while the simulated user was thinking")
+        return recording.close(_end_of_time(recording), "the time was up while the simulated user was thinking")
     return recording.close(end)
+
+
+def _end_of_time(recording: _Recording) -> EndReason:
+    """Whose time it was that ran out between two requests: that of the side that took more of it."""
+    passed = (recording.now() - recording.started_at).total_seconds()
+    waited = sum(turn.latency_seconds or 0.0 for turn in recording.turns)
+    return EndReason.CONVERSATION_DEADLINE if waited > passed / 2 else EndReason.CHECK_DEADLINE
 
 
 async def _take_turns(
@@ -110,6 +117,8 @@ async def _take_turns(
             return EndReason.MAX_TURNS
         async with asyncio.timeout_at(deadline):
             said = await _user_turn(intent, user, recording.turns, derive(seed, number))
+        if deadline is not None and asyncio.get_running_loop().time() >= deadline:
+            raise TimeoutError
         if said.text is None:
             recording.final = said.sampled
             return EndReason.USER_ENDED

@@ -33,6 +33,7 @@ class EchoAssistant:
     """Answers by a function of the words; keeps what it heard. An error instead of words is raised."""
 
     answer: Callable[[str], str | Exception] = "you said: {}".format
+    latency_seconds: float = 0.5
     name: str = "echo"
     heard: list[str] = field(default_factory=list)
     closed: int = 0
@@ -47,7 +48,7 @@ class EchoAssistant:
         answer = self.answer(text)
         if isinstance(answer, Exception):
             raise answer
-        return Reply(text=answer, latency_seconds=0.5)
+        return Reply(text=answer, latency_seconds=self.latency_seconds)
 
     async def close(self) -> None:
         self.closed += 1

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor.assistants.contract import ConversationContext
 from monitor.check import CheckRecord, CheckStatus, Trigger
 from monitor.closing import Surroundings
 from monitor.errors import AssistantFailure, AssistantRateLimited, JudgeFailure, SimulatorInvalid, StaleWrite
@@ -50,26 +51,25 @@ class World:
     def answers(self, answer: str | Exception) -> None:
         self.assistant.answer = lambda _: answer
 
-    def check(self, user: UserSimulator | None = None, rounds: int = 2, threshold: float = 0.7) -> HealthCheck:
+    def check(self, user: UserSimulator | None = None, rounds: int = 2, at_once: int = 8) -> HealthCheck:
         async def publish() -> None:
             self.published += 1
 
         intents = (intent(id="one"), intent(id="two", weight=3.0))
         return HealthCheck(
-            suite=Suite(
-                name="s", assistant="a", intents=intents, rounds=rounds, timeout_seconds=60, threshold=threshold
-            ),
+            suite=Suite(name="s", assistant="a", intents=intents, rounds=rounds, timeout_seconds=60, threshold=0.7),
             user=user or LinesUser(["how long may I take?"]),
             assistant=self.assistant,
             scoring=Scoring([Task()], {"task": 1.0}),
             store=self.store,
             decision=Decision(
-                rule=MeanPolicy(threshold=threshold),
+                rule=MeanPolicy(threshold=0.7),
                 policy=BOTH,
                 surroundings=Surroundings(app="app", environment="test", base_url="http://127.0.0.1:9"),
             ),
             redactor=Redactor(secrets={"token": "hunter2-hunter2"}),
             epoch="e1",
+            conversations_at_once=at_once,
             conversation_timeout_seconds=30,
             now=self.clock,
             publish=publish,
@@ -232,6 +232,22 @@ async def test_an_owner_that_lost_its_slot_writes_nothing(world: World) -> None:
     with pytest.raises(StaleWrite):
         await world.check().run(Trigger.SCHEDULE, seed=1, slot=fenced)
     assert world.store.checks("s") == []
+
+
+async def test_only_so_many_conversations_are_open_at_once(world: World) -> None:
+    open_now: list[int] = []
+
+    class Counting(EchoAssistant):
+        async def open(self, context: ConversationContext) -> EchoAssistant:
+            open_now.append((open_now[-1] if open_now else 0) + 1)
+            return await super().open(context)
+
+        async def close(self) -> None:
+            open_now.append(open_now[-1] - 1)
+
+    world.assistant = Counting(answer=lambda _: GOOD)
+    await world.run(world.check(rounds=5, at_once=2))
+    assert (max(open_now), open_now[-1], len(open_now)) == (2, 0, 20)
 
 
 async def test_the_same_seed_plays_the_same_conversations(world: World) -> None:

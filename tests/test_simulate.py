@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -98,6 +99,25 @@ class ForeverThinking(LinesUser):
 async def test_time_that_ends_while_the_user_thinks_is_not_the_assistants_fault() -> None:
     done = await play(ForeverThinking([]), EchoAssistant(), deadline=0.0)
     assert (done.end, done.outcome) == (EndReason.CHECK_DEADLINE, Outcome.CANCELLED)
+
+
+class SlowToFollowUp(LinesUser):
+    async def next_turn(self, intent: Intent, turns: Sequence[Turn], *, seed: int) -> UserTurn:
+        if turns:
+            await asyncio.Event().wait()
+        return await super().next_turn(intent, turns, seed=seed)
+
+
+async def test_time_that_the_assistant_used_up_is_its_fault_whoever_speaks_when_it_ends() -> None:
+    assistant = EchoAssistant(latency_seconds=9.0)
+    done = await play(SlowToFollowUp(["one"]), assistant, deadline=0.05)
+    assert (done.end, done.outcome) == (EndReason.CONVERSATION_DEADLINE, Outcome.ASSISTANT_TIMEOUT)
+
+
+async def test_a_conversation_that_comes_too_late_is_not_begun() -> None:
+    assistant = EchoAssistant()
+    done = await play(LinesUser(["one"]), assistant, deadline=-1.0)
+    assert (done.end, assistant.heard) == (EndReason.CHECK_DEADLINE, [])
 
 
 async def test_turns_are_heard_as_they_are_said() -> None:

@@ -179,7 +179,7 @@ def build_check(
 ) -> HealthCheck:
     """Everything that one suite's checks need, put together."""
     settings, suite = config.settings, config.suites[suite_name]
-    alerting = settings.alerting
+    alerting, limits = settings.alerting, settings.assistants[suite.assistant]
     rule = MeanPolicy(
         threshold=suite.threshold,
         failing_checks=alerting.failing_checks,
@@ -201,7 +201,8 @@ def build_check(
         ),
         redactor=redactor(config),
         epoch=epoch_of(epoch_facts(config, simulator.model)),
-        conversation_timeout_seconds=settings.assistants[suite.assistant].conversation_timeout_seconds,
+        conversations_at_once=limits.concurrency,
+        conversation_timeout_seconds=limits.conversation_timeout_seconds,
         now=utc_now,
         publish=publish,
     )
