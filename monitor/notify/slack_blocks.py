@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from monitor.incident import Alert, NotificationKind, WorstConversation, WorstIntent
 from monitor.notify.contract import Message
@@ -179,5 +179,8 @@ def _time(moment: datetime) -> str:
 
 
 def _duration(alert: Alert) -> str:
-    minutes = max(timedelta(0), alert.at - alert.opened_at) // timedelta(minutes=1)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+    seconds = max(0, int((alert.at - alert.opened_at).total_seconds()))
+    hours, minutes = seconds // 3600, seconds % 3600 // 60
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min" if minutes else f"{seconds} s"

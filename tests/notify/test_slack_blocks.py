@@ -70,10 +70,19 @@ def test_an_alert_with_nothing_measured_says_unknown() -> None:
     assert_fits(message)
 
 
-def test_a_resolve_tells_how_long_it_lasted() -> None:
-    shown = dump(render(make_message(NotificationKind.RESOLVE, at=OPENED_AT + timedelta(hours=4, minutes=5))))
+@pytest.mark.parametrize(
+    ("lasted", "words"),
+    [
+        (timedelta(hours=4, minutes=5), "4 h 5 min"),
+        (timedelta(minutes=7, seconds=59), "7 min"),
+        (timedelta(seconds=12), "12 s"),
+        (timedelta(seconds=-3), "0 s"),
+    ],
+)
+def test_a_resolve_tells_how_long_it_lasted(lasted: timedelta, words: str) -> None:
+    shown = dump(render(make_message(NotificationKind.RESOLVE, at=OPENED_AT + lasted)))
     assert "✅ Resolved: shop" in shown
-    assert "4 h 5 min" in shown
+    assert words in shown
 
 
 def test_the_closed_opening_keeps_its_evidence_under_a_new_headline() -> None:
