@@ -109,7 +109,7 @@ class Daemon:
             self.pulse.is_ready, self.pulse.reason = False, "stopping"
             self.manager.stopping()
             scheduler.shutdown(wait=False)
-            await self._stop_checks()
+            await self.stop_checks()
             await self.sender.drain(self.drain_seconds)
             for task in (sending, *beside):
                 task.cancel()
@@ -226,8 +226,14 @@ class Daemon:
     def _wall_offset(self) -> float:
         return self.now().timestamp() - self.pulse.clock()
 
-    async def _stop_checks(self) -> None:
-        running = list(self._running.values())
+    @property
+    def running(self) -> tuple[asyncio.Task[None], ...]:
+        """The checks under way."""
+        return tuple(self._running.values())
+
+    async def stop_checks(self) -> None:
+        """End them; each is stored as aborted, so that its slot can be run again."""
+        running = self.running
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)

@@ -1,0 +1,143 @@
+"""Which slot the daemon starts when, with a clock that the test moves."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from monitor.assistants.contract import Reply
+from monitor.check import CheckStatus
+from monitor.daemon import Daemon, Pulse, ScheduledCheck
+from monitor.delivery import Sender
+from monitor.schedule import Every
+from monitor.sdnotify import ServiceManager
+from tests.fixtures.checking import Checking
+from tests.parties import T0, EchoAssistant
+
+HOUR = timedelta(hours=1)
+
+
+class Gate(EchoAssistant):
+    """Answers only when it is opened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_open, self.is_asked = asyncio.Event(), asyncio.Event()
+
+    async def send(self, text: str) -> Reply:
+        self.is_asked.set()
+        await self.is_open.wait()
+        return await super().send(text)
+
+
+class Clockwork:
+    """A daemon over one suite that is due every hour."""
+
+    def __init__(self, checking: Checking) -> None:
+        self.checking = checking
+        self.at = T0 + timedelta(minutes=1)
+
+    def daemon(self, owner: str = "me") -> Daemon:
+        async def nothing() -> None:
+            return None
+
+        check = replace(self.checking.check(rounds=1), now=lambda: self.at)
+        return Daemon(
+            suites={"s": ScheduledCheck(check=check, schedule=Every(3600), second_attempt_grace_seconds=600)},
+            store=self.checking.store,
+            sender=Sender(self.checking.store, {}, owner=owner),
+            pulse=Pulse(lambda: 0.0),
+            manager=ServiceManager({}),
+            owner=owner,
+            now=lambda: self.at,
+            retire=nothing,
+            publish=nothing,
+            news=asyncio.Event(),
+            retention_days=90,
+        )
+
+    def slots(self) -> list[tuple[datetime | None, CheckStatus]]:
+        return [(check.slot_at, check.status) for check in reversed(self.checking.store.checks("s"))]
+
+
+@pytest.fixture
+def clockwork(checking: Checking) -> Clockwork:
+    return Clockwork(checking)
+
+
+async def finish(daemon: Daemon) -> None:
+    await asyncio.gather(*daemon.running)
+
+
+async def test_a_first_start_checks_at_once_and_then_once_a_slot(clockwork: Clockwork) -> None:
+    daemon = clockwork.daemon()
+    for _ in range(3):
+        await daemon.tick()
+        await finish(daemon)
+    clockwork.at += HOUR
+    await daemon.tick()
+    await finish(daemon)
+    assert [slot for slot, _ in clockwork.slots()] == [T0, T0 + HOUR]
+
+
+async def test_after_a_long_pause_there_is_one_catch_up(clockwork: Clockwork) -> None:
+    daemon = clockwork.daemon()
+    await daemon.tick()
+    await finish(daemon)
+    clockwork.at += 50 * HOUR
+    for _ in range(3):
+        await daemon.tick()
+        await finish(daemon)
+    assert [slot for slot, _ in clockwork.slots()] == [T0, T0 + 50 * HOUR]
+
+
+async def test_a_slot_that_comes_while_a_check_runs_is_skipped_with_a_warning(
+    clockwork: Clockwork, caplog: pytest.LogCaptureFixture
+) -> None:
+    clockwork.checking.assistant = gate = Gate()
+    daemon = clockwork.daemon()
+    await daemon.tick()
+    clockwork.at += HOUR
+    with caplog.at_level(logging.WARNING):
+        await daemon.tick()
+        await daemon.tick()
+    gate.is_open.set()
+    await finish(daemon)
+    await daemon.tick()
+    assert [slot for slot, _ in clockwork.slots()] == [T0]
+    assert [record.getMessage().split()[0] for record in caplog.records] == ["check_overlaps"]
+
+
+@pytest.mark.parametrize(("later", "attempts"), [(timedelta(minutes=2), 2), (timedelta(minutes=20), 1)])
+async def test_a_check_that_was_lost_is_run_once_more_while_its_slot_is_young(
+    clockwork: Clockwork, later: timedelta, attempts: int
+) -> None:
+    clockwork.checking.assistant = gate = Gate()
+    first = clockwork.daemon("first")
+    await first.tick()
+    await gate.is_asked.wait()
+    await first.stop_checks()
+    gate.is_open.set()
+    clockwork.at += later
+    for owner in ("second", "third"):
+        daemon = clockwork.daemon(owner)
+        await daemon.tick()
+        await finish(daemon)
+    statuses = [status for _, status in clockwork.slots()]
+    assert statuses[0] is CheckStatus.ABORTED
+    assert len(statuses) == attempts
+
+
+async def test_progress_is_noted_at_every_tick_and_missed_after_a_minute() -> None:
+    seconds = [0.0]
+    pulse = Pulse(lambda: seconds[0])
+    assert pulse.is_beating
+    pulse.beat()
+    seconds[0] = 59.0
+    assert pulse.is_beating
+    seconds[0] = 60.0
+    assert not pulse.is_beating
