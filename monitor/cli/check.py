@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -11,18 +12,29 @@ from typing import Any
 
 import click
 from rich.table import Table
+from rich.text import Text
 
 from monitor.bootstrap.application import build_check
 from monitor.bootstrap.parts import open_assistant, open_notifiers, open_store, owner_name
 from monitor.bootstrap.simulator import open_simulator
 from monitor.check import CheckRecord, Conversation, Trigger
-from monitor.cli.context import choose_suite, config_option, log_as_configured, print_json, read_config, runs_async
+from monitor.cli.context import (
+    Output,
+    choose_suite,
+    config_option,
+    log_as_configured,
+    print_json,
+    read_config,
+    runs_async,
+)
 from monitor.cli.context import terminal as console
 from monitor.cli.exit_codes import code_of_status
 from monitor.cli.progress import CheckProgress, model_waiting
 from monitor.config import Config
 from monitor.delivery import Sender
+from monitor.errors import ConfigError
 from monitor.store import Store
+from monitor.text import printable
 
 DELIVERY_SECONDS = 20.0
 
@@ -34,7 +46,9 @@ DELIVERY_SECONDS = 20.0
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of the run; a fresh one without it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 @click.option(
-    "--json-file", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON object into a file as well."
+    "--json-file",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Write the JSON object into a file as well.",
 )
 @runs_async
 async def check(
@@ -53,6 +67,8 @@ async def check(
     config = read_config(config_path)
     log_as_configured(config, level="warning")
     name = choose_suite(config, suite_name)
+    if json_file and not os.access(json_file.absolute().parent, os.W_OK):
+        raise ConfigError([f"--json-file: {json_file.absolute().parent} is no folder that can be written to"])
     store = open_store(config)
     try:
         done = await run_check(config, name, store, seed=seed, is_alerting=alert)
@@ -60,7 +76,7 @@ async def check(
     finally:
         store.close()
     if json_file:
-        json_file.write_text(json.dumps(report, ensure_ascii=False, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        json_file.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     if as_json:
         print_json(report)
     else:
@@ -163,16 +179,14 @@ def show(check: CheckRecord, threshold: float) -> None:
     table = Table("intent", "score", "passed", "valid", title=f"{check.suite}: {check.status}", title_justify="left")
     for intent in sorted(summary.intents, key=lambda intent: (intent.mean is None, intent.mean)):
         is_low = intent.mean is not None and intent.mean < threshold
-        score = f"[red]{intent.mean:.2f}[/red]" if is_low else number(intent.mean)
+        score = Text(number(intent.mean), style="red" if is_low else "")
         table.add_row(intent.intent_id, score, f"{intent.passed}/{intent.valid}", f"{intent.valid}/{intent.planned}")
-    out = type(console)(highlight=False)
+    out = Output()
     out.print(table)
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(summary.outcomes.items()))
-    out.print(
-        f"average {number(summary.mean)} (threshold {threshold:.2f}), success rate {number(summary.success_rate)}"
-    )
-    out.print(f"{outcomes or 'no conversations'}; {check.reason}")
-    out.print(f"check {check.id}, seed {check.seed}, epoch {check.epoch}, {check.duration_seconds:.1f} s")
+    out.say(f"average {number(summary.mean)} (threshold {threshold:.2f}), success rate {number(summary.success_rate)}")
+    out.say(f"{outcomes or 'no conversations'}; {printable(check.reason)}")
+    out.say(f"check {check.id}, seed {check.seed}, epoch {check.epoch}, {check.duration_seconds:.1f} s")
 
 
 def number(value: float | None) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import IO, Any, ParamSpec, TypeVar
 
 import click
 from rich.console import Console
+from rich.text import Text
 
 from monitor.bootstrap.parts import redactor
 from monitor.config import Config, load
@@ -23,8 +25,24 @@ T = TypeVar("T")
 CONFIG_VARIABLE = "ASSISTANT_MONITOR_CONFIG"
 CONFIG_PLACES = (Path("config/monitor.yaml"), Path("/etc/assistant-monitor/monitor.yaml"))
 
-terminal = Console(stderr=True, highlight=False)
-"""Where people read; standard output is left to results."""
+
+class Output(Console):
+    """Where people read. No text is taken for markup, because strangers wrote some of it."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False)
+
+    def say(self, text: str | Text) -> None:
+        """Show a line, broken by the terminal alone."""
+        self.print(text, soft_wrap=True)
+
+    def on_broken_pipe(self) -> None:
+        """Go on without a reader: what the command answers does not depend on who reads."""
+        _discard(self.file)
+
+
+terminal = Output(stderr=True)
+"""Where a command says how it goes; standard output is left to results."""
 
 
 def config_option(command: Callable[..., T]) -> Callable[..., T]:
@@ -42,7 +60,7 @@ def config_option(command: Callable[..., T]) -> Callable[..., T]:
 def read_config(path: Path | None) -> Config:
     """The configuration. Raises ConfigError."""
     if path is None:
-        path = next((place for place in CONFIG_PLACES if place.exists()), None)
+        path = next((place for place in CONFIG_PLACES if os.access(place, os.F_OK)), None)
     if path is None:
         places = " nor ".join(map(str, CONFIG_PLACES))
         raise ConfigError([f"no configuration: there is neither {places}; name a file with --config FILE"])
@@ -65,9 +83,27 @@ def runs_async(command: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
     return run
 
 
+def tell(text: str, *, err: bool = False) -> None:
+    """A line on standard output, or on standard error. A reader who left is no failure."""
+    try:
+        click.echo(text, err=err)
+    except BrokenPipeError:
+        _discard(sys.stderr if err else sys.stdout)
+
+
 def print_json(value: object) -> None:
-    """One JSON object on standard output. Raises ValueError for NaN, which is no JSON."""
-    click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False, default=str))
+    """One JSON object on standard output, in ASCII: inert on every terminal, and written in every locale.
+
+    Raises ValueError for NaN, which is no JSON.
+    """
+    tell(json.dumps(value, allow_nan=False, default=str))
+
+
+def _discard(stream: IO[str]) -> None:
+    """Let whatever is still written to the stream go nowhere, the interpreter's last flush included."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def choose_suite(config: Config, name: str | None) -> str:

@@ -14,12 +14,13 @@ from pathlib import Path
 import click
 
 from monitor.bootstrap.application import Application, open_application
-from monitor.cli.context import log_as_configured, print_json, runs_async
+from monitor.cli.context import log_as_configured, print_json, runs_async, tell
 from monitor.cli.exit_codes import ExitCode
 from monitor.demo.receivers import Answer, Receivers
 from monitor.demo.stage import open_shop, write_config
 from monitor.demo.story import CHANNELS, Say, Story, StoryBroken
 from monitor.engine.weights import default_cache_dir
+from monitor.errors import ConfigError
 from monitor.sdnotify import ServiceManager
 
 SILENT = ServiceManager({})
@@ -56,10 +57,13 @@ async def demo(
 
     Exit code 0 only if the alert really opened and closed on both channels.
     """
-    say = partial(click.echo, err=as_json)
+    say = partial(tell, err=as_json)
     began, seed = time.monotonic(), secrets.randbits(63) if seed is None else seed
     run_folder = (folder / f"{datetime.now().astimezone():%Y%m%d-%H%M%S}-{os.getpid()}").absolute()
-    run_folder.mkdir(parents=True)
+    try:
+        run_folder.mkdir(parents=True)
+    except OSError as exc:
+        raise ConfigError([f"--folder: {exc.strerror}: {run_folder}; name a folder that can be written to"]) from exc
     async with AsyncExitStack() as stack:
         receivers = stack.enter_context(Receivers())
         if dead:

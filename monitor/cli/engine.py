@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from monitor.cli.context import config_option, print_json, read_config
+from monitor.cli.context import config_option, print_json, read_config, tell
 from monitor.cli.exit_codes import ExitCode
 from monitor.config import Config
 from monitor.engine import __main__ as engine_process
@@ -36,7 +36,7 @@ def fetch(config_path: Path | None) -> int:
     config = read_config(config_path)
     model, revision = _model(config)
     folder = weights.fetch(model, revision, config.model_cache_dir)
-    click.echo(f"{model} lies in {folder}")
+    tell(f"{model} lies in {folder}")
     return ExitCode.HEALTHY
 
 
@@ -62,7 +62,7 @@ def show(config_path: Path | None, *, as_json: bool) -> int:
     else:
         pinned = f" at {found.revision}" if found.revision else ", no revision pinned"
         where = f"{found.folder} ({found.size_bytes or 0:,} bytes)" if found.present else "not on this machine"
-        click.echo(f"{found.model}{pinned}\nfrom {found.source}: {where}")
+        tell(f"{found.model}{pinned}\nfrom {found.source}: {where}")
     return ExitCode.HEALTHY if found.present else ExitCode.INFRASTRUCTURE
 
 

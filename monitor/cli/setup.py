@@ -8,7 +8,7 @@ from uuid import uuid4
 import click
 
 from monitor.bootstrap.parts import open_notifiers, utc_now
-from monitor.cli.context import config_option, log_as_configured, print_json, read_config, runs_async
+from monitor.cli.context import config_option, log_as_configured, print_json, read_config, runs_async, tell
 from monitor.cli.exit_codes import ExitCode
 from monitor.config import Config, describe, summarize
 from monitor.errors import ConfigError
@@ -27,7 +27,7 @@ def show_validation(config_path: Path | None, *, as_json: bool) -> int:
     if as_json:
         print_json(summarize(config, utc_now()))
     else:
-        click.echo(describe(config, utc_now()))
+        tell(describe(config, utc_now()))
     return ExitCode.HEALTHY
 
 
@@ -48,17 +48,17 @@ async def test_alert(config_path: Path | None) -> int:
 async def _try_channel(config: Config, channel: Notifier) -> bool:
     """Open and resolve one incident that nobody needs to act on; whether both were taken."""
     incident_id = uuid4().hex
-    opened, is_fine = None, True
+    opened = None
     for kind in (NotificationKind.OPEN, NotificationKind.RESOLVE):
         alert = _test_alert(config, incident_id)
         result = await channel.send(
             Message(kind=kind, alert=alert, dedup_key=alert.dedup_key, opened_reference=opened, opened=alert)
         )
-        click.echo(f"{channel.channel} {kind}: {_in_words(result)}", err=not isinstance(result, Ok))
+        tell(f"{channel.channel} {kind}: {_in_words(result)}", err=not isinstance(result, Ok))
         if not isinstance(result, Ok):
             return False
         opened = result.reference
-    return is_fine
+    return True
 
 
 def _in_words(result: DeliveryResult) -> str:
@@ -101,7 +101,7 @@ def upgrade(config_path: Path | None) -> int:
     config = read_config(config_path)
     migrate.upgrade(config.store_url.reveal())
     current, _ = migrate.status(config.store_url.reveal())
-    click.echo(f"the schema is {current}")
+    tell(f"the schema is {current}")
     return ExitCode.HEALTHY
 
 
@@ -115,5 +115,5 @@ def status(config_path: Path | None, *, as_json: bool) -> int:
     if as_json:
         print_json({"current": current, "head": head, "is_current": current == head})
     else:
-        click.echo(f"database {current or 'empty'}, this version {head}")
+        tell(f"database {current or 'empty'}, this version {head}")
     return ExitCode.HEALTHY if current == head else ExitCode.INFRASTRUCTURE

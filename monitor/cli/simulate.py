@@ -4,31 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import click
-from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from monitor.assistants.contract import ConversationContext
 from monitor.bootstrap.application import build_scoring
-from monitor.bootstrap.parts import open_assistant, utc_now
+from monitor.bootstrap.parts import open_assistant, redactor, utc_now
 from monitor.bootstrap.simulator import open_simulator
+from monitor.check import Conversation
 from monitor.cli.check import number
-from monitor.cli.context import choose_suite, config_option, log_as_configured, print_json, read_config, runs_async
+from monitor.cli.context import (
+    Output,
+    choose_suite,
+    config_option,
+    log_as_configured,
+    print_json,
+    read_config,
+    runs_async,
+)
 from monitor.cli.context import terminal as console
 from monitor.cli.exit_codes import ExitCode
 from monitor.cli.progress import model_waiting
+from monitor.config import Config
 from monitor.errors import ConfigError
 from monitor.intent import Intent, Suite
-from monitor.score import Score
+from monitor.redact import redacted
 from monitor.seeds import derive
 from monitor.simulate import simulate as play
 from monitor.text import printable
-from monitor.transcript import Role, Transcript, Turn
+from monitor.transcript import Role, Turn
 
 SHOWN_CHARACTERS = 2000
 
@@ -49,7 +59,24 @@ async def simulate(
     suite = config.suites[choose_suite(config, suite_name)]
     intent = _find(suite, intent_id)
     seed = secrets.randbits(63) if seed is None else seed
-    out = Console(highlight=False)
+    out, redact = Output(), redactor(config).redact
+
+    def show(turn: Turn) -> None:
+        if not as_json:
+            out.say(_line(turn, redact))
+
+    conversation = await _play(config, suite, intent, seed, show)
+    if as_json:
+        print_json(_report(conversation, seed))
+    else:
+        _show_end(out, conversation, seed)
+    return ExitCode.HEALTHY
+
+
+async def _play(
+    config: Config, suite: Suite, intent: Intent, seed: int, on_turn: Callable[[Turn], None]
+) -> Conversation:
+    """The conversation as a check would store it. Raises EngineFailure, CompletionFailure."""
     async with AsyncExitStack() as stack:
         with model_waiting(console) as waiting:
             simulator = await stack.enter_async_context(open_simulator(config, on_wait=waiting))
@@ -62,21 +89,23 @@ async def simulate(
             intent_id=intent.id,
             deadline=asyncio.get_running_loop().time() + timeout,
         )
-        transcript = await play(
-            intent,
-            simulator.user,
-            assistant,
-            context,
-            seed=derive(seed, intent.id, intent.persona, 0, 1),
-            now=utc_now,
-            on_turn=(lambda _: None) if as_json else (lambda turn: out.print(_line(turn))),
-        )
-    score = await build_scoring(config).score(intent, transcript)
-    if as_json:
-        print_json(_report(intent, transcript, score, seed))
-    else:
-        _show_end(out, transcript, score, seed)
-    return ExitCode.HEALTHY
+        drawn = derive(seed, intent.id, intent.persona, 0, 1)
+        transcript = await play(intent, simulator.user, assistant, context, seed=drawn, now=utc_now, on_turn=on_turn)
+    return redacted(
+        Conversation(
+            id=context.conversation_id,
+            check_id=context.check_id,
+            intent_id=intent.id,
+            fingerprint=intent.fingerprint,
+            persona=intent.persona,
+            round=0,
+            attempt=1,
+            seed=drawn,
+            transcript=transcript,
+            score=await build_scoring(config).score(intent, transcript),
+        ),
+        redactor(config),
+    )
 
 
 def _find(suite: Suite, intent_id: str) -> Intent:
@@ -87,7 +116,7 @@ def _find(suite: Suite, intent_id: str) -> Intent:
     return found
 
 
-def _line(turn: Turn) -> str:
+def _line(turn: Turn, redact: Callable[[str], str]) -> Text:
     colour = "cyan" if turn.role is Role.USER else "green"
     facts = []
     if turn.latency_seconds is not None:
@@ -96,23 +125,26 @@ def _line(turn: Turn) -> str:
         facts.append(f"{turn.sampled.tries} tries: {', '.join(turn.sampled.hits)}")
     if turn.sampled and turn.sampled.p_end is not None:
         facts.append(f"P(end) {turn.sampled.p_end:.2f}")
-    beside = f" [dim]({'; '.join(facts)})[/dim]" if facts else ""
-    return f"[{colour}]{turn.role:>9}[/{colour}]  {escape(printable(turn.text, SHOWN_CHARACTERS))}{beside}"
+    beside = f" ({'; '.join(facts)})" if facts else ""
+    said = printable(redact(turn.text), SHOWN_CHARACTERS)
+    return Text.assemble((f"{turn.role:>9}", colour), f"  {said}", (beside, "dim"))
 
 
-def _show_end(out: Console, transcript: Transcript, score: Score, seed: int) -> None:
+def _show_end(out: Output, conversation: Conversation, seed: int) -> None:
+    transcript, score = conversation.transcript, conversation.score
     detail = f": {printable(transcript.detail)}" if transcript.detail else ""
-    out.print(f"\n{transcript.outcome} ({transcript.end}){escape(detail)}")
-    out.print(f"score {number(score.value)}{f' ({escape(score.reason)})' if score.reason else ''}, seed {seed}")
+    out.say(f"\n{transcript.outcome} ({transcript.end}){detail}")
+    out.say(f"score {number(score.value)}{f' ({printable(score.reason)})' if score.reason else ''}, seed {seed}")
     for component in score.components:
-        out.print(f"  {component.name} {number(component.value)} {escape(component.reason)}")
+        out.say(f"  {component.name} {number(component.value)} {printable(component.reason)}".rstrip())
         for item in component.items:
-            out.print(f"    {item.id}: {number(item.value)}  [dim]{escape(printable(item.reason))}[/dim]")
+            out.say(Text.assemble(f"    {item.id}: {number(item.value)}  ", (printable(item.reason), "dim")))
 
 
-def _report(intent: Intent, transcript: Transcript, score: Score, seed: int) -> dict[str, Any]:
+def _report(conversation: Conversation, seed: int) -> dict[str, Any]:
+    transcript, score = conversation.transcript, conversation.score
     return {
-        "intent": intent.id,
+        "intent": conversation.intent_id,
         "seed": seed,
         "outcome": transcript.outcome.value,
         "end": transcript.end.value,

@@ -1,0 +1,83 @@
+"""`validate`: what is in force, or everything that is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from monitor.cli.context import CONFIG_VARIABLE
+from monitor.demo.receivers import Receivers
+from tests.cli.commands import Run, notify, write_config
+
+
+def test_a_valid_configuration_is_told(tmp_path: Path, run: Run) -> None:
+    path = write_config(tmp_path)
+    done = run("validate", "--config", path)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"{path} is valid")
+    assert "2 intents x 1 rounds against scripted" in done.out
+
+
+def test_json_tells_the_same_to_machines(tmp_path: Path, run: Run) -> None:
+    done = run("validate", "--json", "--config", write_config(tmp_path))
+    told = done.json()
+    assert done.code == 0
+    assert told["settings"]["environment"] == "test"
+    assert told["suites"]["shop"]["conversations"] == 2
+    assert {"path", "content_hash", "rule", "warnings"} <= set(told)
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_no_secret_is_told(form: tuple[str, ...], tmp_path: Path, run: Run, receivers: Receivers) -> None:
+    done = run("validate", *form, "--config", write_config(tmp_path, notify=notify(tmp_path, receivers)))
+    assert done.code == 0
+    assert "#on-call" in done.out
+    assert "xoxb-1234567890" not in done.out
+    assert "0123456789abcdef" not in done.out
+
+
+def test_every_problem_is_told_with_file_and_line(tmp_path: Path, run: Run) -> None:
+    path = write_config(tmp_path, alerting={"threshold": 2.0}, store={"retention": 3})
+    lines = path.read_text().splitlines()
+    done = run("validate", "--config", path)
+    assert (done.code, done.out) == (2, "")
+    for key in ("threshold", "retention"):
+        number = next(n for n, line in enumerate(lines, 1) if f'"{key}"' in line)
+        assert f"{path}:{number}: " in done.err
+
+
+@pytest.mark.parametrize("command", ["validate", "run", "check", "test-alert", "health"])
+def test_without_a_configuration_the_places_are_told(
+    command: str, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run(command)
+    assert (done.code, done.out) == (2, "")
+    assert "config/monitor.yaml nor /etc/assistant-monitor/monitor.yaml" in done.err
+    assert "--config" in done.err
+
+
+def test_the_place_in_the_working_folder_is_found(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config").mkdir()
+    write_config(tmp_path / "config")
+    monkeypatch.chdir(tmp_path)
+    assert run("validate").out.startswith(f"{tmp_path}/config/monitor.yaml is valid")
+
+
+def test_the_variable_names_the_configuration(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_config(tmp_path)
+    monkeypatch.setenv(CONFIG_VARIABLE, str(path))
+    assert run("validate").out.startswith(f"{path} is valid")
+
+
+def test_the_option_goes_before_the_variable(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path / "nothing.yaml"))
+    assert run("validate", "--config", write_config(tmp_path)).code == 0
+    assert "nothing.yaml" in run("validate").err
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path, run: Run) -> None:
+    done = run("validate", "--config", tmp_path / "nothing.yaml")
+    assert done.code == 2
+    assert f"{tmp_path}/nothing.yaml:1: " in done.err
