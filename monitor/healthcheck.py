@@ -21,6 +21,7 @@ from monitor.incident import AlertPolicy
 from monitor.intent import Intent, Suite
 from monitor.redact import Redactor, redacted
 from monitor.rules import MeanPolicy
+from monitor.score import Score
 from monitor.scorers.scoring import Scoring, not_scored
 from monitor.seeds import derive
 from monitor.simulate import simulate
@@ -129,12 +130,7 @@ class HealthCheck:
             intent_id=intent.id,
             deadline=min(deadline, asyncio.get_running_loop().time() + self.conversation_timeout_seconds),
         )
-        transcript = await simulate(intent, self.user, self.assistant, context, seed=seed, now=self.now)
-        try:
-            score = await self.scoring.score(intent, transcript)
-        except JudgeFailure as exc:
-            transcript = _judge_failed(transcript, exc)
-            score = not_scored(str(exc))
+        transcript, score = await self._talk_and_score(intent, context, seed)
         return redacted(
             Conversation(
                 id=context.conversation_id,
@@ -150,6 +146,26 @@ class HealthCheck:
             ),
             self.redactor,
         )
+
+    async def _talk_and_score(
+        self, intent: Intent, context: ConversationContext, seed: int
+    ) -> tuple[Transcript, Score]:
+        """One conversation with its score. A fault of ours ends this conversation, never the check."""
+        started_at = self.now()
+        transcript = None
+        try:
+            transcript = await simulate(intent, self.user, self.assistant, context, seed=seed, now=self.now)
+            return transcript, await self.scoring.score(intent, transcript)
+        except JudgeFailure as exc:
+            end, detail = EndReason.JUDGE, str(exc)
+        except Exception as exc:
+            log.exception("conversation_broke intent=%s conversation_id=%s", intent.id, context.conversation_id)
+            end, detail = EndReason.INTERNAL, f"{type(exc).__name__}: {exc}"
+        said = transcript.turns if transcript else ()
+        failed = Transcript(
+            turns=said, end=end, outcome=end.outcome, detail=detail, started_at=started_at, finished_at=self.now()
+        )
+        return failed, not_scored(detail)
 
     async def _close(self, check: CheckRecord, conversations: list[Conversation], slot: Slot | None) -> Closing:
         """Decide and write. The alert may move under us (a delivery came back): then decide anew on what it is."""
@@ -223,7 +239,3 @@ class HealthCheck:
             planned=len(self.suite.intents) * self.suite.rounds,
             slot_at=slot.at if slot else None,
         )
-
-
-def _judge_failed(transcript: Transcript, exc: JudgeFailure) -> Transcript:
-    return replace(transcript, end=EndReason.JUDGE, outcome=Outcome.JUDGE_ERROR, detail=str(exc))

@@ -21,15 +21,17 @@ from monitor.score import ItemScore
 SHORTEST_SECRET = 6
 
 # A match counts as a leak, so each asks for what ordinary words ("bearer authentication", "sk-learn") do not have.
+# Every quantifier is bounded: a hostile text of a megabyte must not take longer than a reading of it.
 PATTERNS: Mapping[str, str] = {
-    "bearer_token": r"(?i:\bbearer[ \t]+)(?P<secret>(?=[A-Za-z._~+/-]*\d)[A-Za-z0-9._~+/-]{12,}=*)",
-    "basic_auth": r"(?i:\bbasic[ \t]+)(?P<secret>(?=\w*(?:[0-9=+/]|[a-z][A-Z]))[A-Za-z0-9+/]{16,}={0,2})",
-    "api_key": r"\b(?:sk|pk|rk)[-_](?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{16,}",
-    "slack_token": r"\bxox[abeprs]-(?=[A-Za-z-]*\d)[A-Za-z0-9-]{10,}",
-    "github_token": r"\bgh[opsur]_[A-Za-z0-9]{30,}|\bgithub_pat_[A-Za-z0-9_]{30,}",
+    "bearer_token": r"(?i:\bbearer[ \t]{1,8})(?P<secret>(?=[A-Za-z._~+/-]{0,99}\d)[A-Za-z0-9._~+/-]{12,4000}={0,3})",
+    "basic_auth": r"(?i:\bbasic[ \t]{1,8})(?P<secret>(?=\w{0,99}(?:[0-9=+/]|[a-z][A-Z]))[A-Za-z0-9+/]{16,4000}={0,2})",
+    "api_key": r"\b(?:sk|pk|rk)[-_](?=[A-Za-z_-]{0,99}\d)[A-Za-z0-9_-]{16,400}",
+    "slack_token": r"\bxox[abeprs]-(?=[A-Za-z-]{0,99}\d)[A-Za-z0-9-]{10,400}",
+    "github_token": r"\bgh[opsur]_[A-Za-z0-9]{30,400}|\bgithub_pat_[A-Za-z0-9_]{30,400}",
     "aws_key": r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
-    "jwt": r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
-    "private_key": r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[\s\S]{0,20000}?(?:-----END [A-Z ]{0,30}KEY-----|\Z)",
+    "jwt": r"\beyJ[A-Za-z0-9_-]{8,4000}\.eyJ[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{0,4000}",
+    "private_key": r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?:[^-]|-(?!----BEGIN)){0,20000}?"
+    r"(?:-----END [A-Z ]{0,30}KEY-----|\Z)",
 }
 
 

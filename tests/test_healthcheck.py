@@ -15,7 +15,7 @@ from monitor.incident import NotificationKind, Phase
 from monitor.intent import Intent
 from monitor.score import ComponentScore
 from monitor.scorers.scoring import Scoring
-from monitor.transcript import Outcome, Transcript
+from monitor.transcript import EndReason, Outcome, Transcript
 from tests.fixtures.checking import BAD, GOOD, Checking
 from tests.parties import EchoAssistant, LinesUser
 
@@ -124,6 +124,25 @@ async def test_a_judge_that_fails_is_never_a_number(checking: Checking) -> None:
     assert done.summary is not None
     assert done.summary.outcomes == {Outcome.JUDGE_ERROR: 4}
     assert all(c.score.value is None for c in checking.store.conversations(done.id))
+
+
+class BrokenScorer:
+    name = "task"
+
+    async def score(self, intent: Intent, transcript: Transcript) -> ComponentScore:
+        raise OverflowError(f"{intent.id} {len(transcript.turns)}")
+
+
+async def test_a_scorer_that_breaks_ends_its_conversation_and_not_the_check(
+    checking: Checking, caplog: pytest.LogCaptureFixture
+) -> None:
+    check = replace(checking.check(), scoring=Scoring([BrokenScorer()], {"task": 1.0}))
+    done = await checking.run(check)
+    (first, *_) = checking.store.conversations(done.id)
+    assert done.status is CheckStatus.INCONCLUSIVE
+    assert (first.transcript.end, first.transcript.outcome) == (EndReason.INTERNAL, Outcome.SIMULATOR_ERROR)
+    assert first.transcript.assistant_turns[0].text == GOOD
+    assert "conversation_broke" in caplog.text
 
 
 async def test_secrets_are_redacted_before_they_are_stored(checking: Checking) -> None:

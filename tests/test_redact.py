@@ -118,3 +118,11 @@ def test_redacting_twice_changes_nothing(text: str) -> None:
     once = redactor.redact(f"{text} hunter2 {text}")
     assert "hunter2" not in once
     assert redactor.redact(once) == once
+
+
+@pytest.mark.parametrize(
+    "piece", ["sk-", "xoxb-", "bearer ", "basic ", "eyJaaaaaaaaaa.", "-----BEGIN PRIVATE KEY-----", "a", "ghp_", " "]
+)
+def test_a_megabyte_of_beginnings_is_read_through(piece: str) -> None:
+    hostile = piece * (1_000_000 // len(piece))
+    assert len(Redactor().redact(hostile)) <= len(hostile)

@@ -14,7 +14,9 @@ from monitor.score import Evidence, ItemScore
 from monitor.transcript import Role, Transcript
 
 NUMBER = re.compile(r"(?<![\w.])[-+\u2212]?(?:\d{1,3}(?:[,\u00a0\u202f' ]\d{3})+|\d+)(?:\.\d+)?(?![\w]|\.\d)")
-FENCE = re.compile(r"```[a-zA-Z]*\s*\n(.*?)```", re.DOTALL)
+BEGINNING = re.compile(r"[\[{]")
+DOCUMENT_STARTS = 200
+"""Places in one text where a document may begin: each costs a look at the rest, and a hostile text has a million."""
 QUOTE_CHARACTERS = 200
 Replies = list[tuple[int, str]]
 
@@ -65,11 +67,10 @@ def score_json_schema(item: JsonSchema, transcript: Transcript) -> ItemScore:
     problem, evidence = "no JSON in the replies", None
     for turn, text in replies(transcript, item.turns):
         for document in documents(text):
-            error = next(iter(validator.iter_errors(document)), None)
-            if error is None:
+            problem = _first_problem(validator, document)
+            if not problem:
                 evidence = Evidence(turn=turn, quote=json.dumps(document, ensure_ascii=False)[:QUOTE_CHARACTERS])
                 break
-            problem = f"{error.json_path}: {error.message}"[:QUOTE_CHARACTERS]
     return ItemScore(
         id=item.id,
         kind=item.kind,
@@ -81,22 +82,44 @@ def score_json_schema(item: JsonSchema, transcript: Transcript) -> ItemScore:
     )
 
 
+def _first_problem(validator: Draft202012Validator, document: object) -> str:
+    """What is wrong with a document; empty when nothing is. One that cannot be looked at does not satisfy."""
+    try:
+        error = next(iter(validator.iter_errors(document)), None)
+    except (RecursionError, ArithmeticError) as exc:
+        return f"cannot be held against the schema: {type(exc).__name__}"
+    return f"{error.json_path}: {error.message}"[:QUOTE_CHARACTERS] if error else ""
+
+
 def documents(text: str) -> Iterator[object]:
     """Every JSON object or array in a text: the whole of it, fenced blocks, then wherever one begins."""
-    decoder = json.JSONDecoder()
-    for candidate in (text.strip(), *FENCE.findall(text)):
+    for candidate in (text.strip(), *_fenced(text)):
         try:
-            yield json.loads(candidate)
+            yield json.loads(candidate, parse_constant=_refuse)
         except (ValueError, RecursionError):
             continue
+    decoder = json.JSONDecoder(parse_constant=_refuse)
     position = 0
-    while match := re.compile(r"[\[{]").search(text, position):
+    for _ in range(DOCUMENT_STARTS):
+        match = BEGINNING.search(text, position)
+        if match is None:
+            return
         try:
             document, position = decoder.raw_decode(text, match.start())
         except (ValueError, RecursionError):
             position = match.end()
             continue
         yield document
+
+
+def _fenced(text: str) -> list[str]:
+    """What stands between the lines of three backticks, the language's name left out."""
+    blocks = text.split("```")[1::2]
+    return [block.partition("\n")[2] for block in blocks[:DOCUMENT_STARTS]]
+
+
+def _refuse(constant: str) -> object:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def numbers(text: str) -> Iterator[tuple[float, str]]:

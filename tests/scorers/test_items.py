@@ -55,12 +55,29 @@ def test_forbidden_text_closes_the_gate_but_not_when_the_user_says_it() -> None:
         ('Sure, {"city": "Rome"} it is', 1.0),
         ('{"town": "Rome"}', 0.0),
         ("{broken", 0.0),
-        ("[" * 100_000, 0.0),
+        ("[" * 1_000_000, 0.0),
+        ("```json\n" + "\n" * 1_000_000, 0.0),
+        ('{"city":' * 100_000, 0.0),
+        ('{"city": Infinity}', 0.0),
+        ('{"city": NaN}', 0.0),
         ("no json", 0.0),
     ],
 )
 def test_json_is_found_and_held_against_the_schema(reply: str, value: float) -> None:
     assert score_json_schema(JsonSchema(id="j", schema=SCHEMA), transcript("?", reply)).value == value
+
+
+@pytest.mark.parametrize(
+    ("schema", "reply"),
+    [
+        ({"properties": {"n": {"multipleOf": 0.01}}}, '{"n": 1e999}'),
+        ({"$defs": {"l": {"items": {"$ref": "#/$defs/l"}}}, "$ref": "#/$defs/l"}, "[" * 900 + "]" * 900),
+    ],
+)
+def test_a_document_that_breaks_the_validator_does_not_satisfy(schema: dict[str, object], reply: str) -> None:
+    scored = score_json_schema(JsonSchema(id="j", schema=schema), transcript("?", reply))
+    assert scored.value == 0.0
+    assert "cannot be held against the schema" in scored.reason
 
 
 def test_the_reason_of_wrong_json_is_the_validators() -> None:
