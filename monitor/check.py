@@ -158,13 +158,17 @@ class Snapshot:
     incidents_open: Mapping[str, int]
 
 
+def counted(conversations: Iterable[Conversation]) -> list[Conversation]:
+    """The conversations that count: of several attempts at one intent and round the last one."""
+    return list({(c.intent_id, c.round): c for c in sorted(conversations, key=lambda c: c.attempt)}.values())
+
+
 def summarize(conversations: Sequence[Conversation], intents: Sequence[Intent], rounds: int) -> CheckSummary:
-    """The numbers of a check. Of several attempts at one intent and round only the last one counts."""
-    final = {(c.intent_id, c.round): c for c in sorted(conversations, key=lambda c: c.attempt)}
-    counted = list(final.values())
-    summaries = tuple(_summarize_intent(intent, counted, rounds) for intent in intents)
-    valid = [c for c in counted if c.is_valid]
-    turns = [len(c.transcript.user_turns) for c in counted if c.transcript.outcome is Outcome.COMPLETED]
+    """The numbers of a check, over the conversations that count."""
+    final = counted(conversations)
+    summaries = tuple(_summarize_intent(intent, final, rounds) for intent in intents)
+    valid = [c for c in final if c.is_valid]
+    turns = [len(c.transcript.user_turns) for c in final if c.transcript.outcome is Outcome.COMPLETED]
     scored = [_intent_mean(i, (c for c in valid if c.transcript.outcome.fault is Fault.NOBODY)) for i in intents]
     return CheckSummary(
         planned=len(intents) * rounds,
@@ -173,7 +177,7 @@ def summarize(conversations: Sequence[Conversation], intents: Sequence[Intent], 
         mean_scored=_weighted_mean(zip(scored, (i.weight for i in intents), strict=True)),
         success_rate=_mean([float(bool(c.score.passed)) for c in valid]),
         average_turns=_mean([float(count) for count in turns]),
-        outcomes=Counter(c.transcript.outcome for c in counted),
+        outcomes=Counter(c.transcript.outcome for c in final),
         intents=summaries,
     )
 

@@ -159,7 +159,7 @@ def _alert(
     suite = incident.scope.rpartition("/")[0]
     is_open = effect.kind is NotificationKind.OPEN
     summary = ended.summary if ended else None
-    state = "below its threshold" if is_open else ("back at its threshold" if ended else "watched no more")
+    state = "answers got worse" if is_open else ("answers are good again" if ended else "no longer watched")
     return Alert(
         app=surroundings.app,
         environment=surroundings.environment,
@@ -169,7 +169,7 @@ def _alert(
         severity=effect.severity,
         dedup_key=incident.dedup_key,
         incident_id=incident.id,
-        title=f"{suite}: the average score is {state}",
+        title=f"{suite}: {state}",
         reason=incident.reason if is_open else incident.close_reason,
         average=summary.mean if summary else None,
         threshold=ended.threshold if ended else None,

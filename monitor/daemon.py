@@ -87,7 +87,9 @@ class Daemon:
     retention_days: int
     drain_seconds: float = DRAIN_SECONDS
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
-    _last: dict[str, datetime] = field(default_factory=dict)
+    _last: dict[str, datetime | None] = field(default_factory=dict)
+    _lost: set[str] = field(default_factory=set)
+    _store_is_away: bool = False
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT; a second signal ends the process at once."""
@@ -110,10 +112,17 @@ class Daemon:
             self.manager.stopping()
             scheduler.shutdown(wait=False)
             await self.stop_checks()
-            await self.sender.drain(self.drain_seconds)
+            await self._send_rest(sending)
             for task in (sending, *beside):
                 task.cancel()
         log.info("daemon_stopped")
+
+    async def _send_rest(self, sending: asyncio.Task[None]) -> None:
+        """Let the message on its way arrive, then try everything that is due once."""
+        deadline = self.pulse.clock() + self.drain_seconds
+        self.sender.wake()
+        await asyncio.wait({sending}, timeout=self.drain_seconds)
+        await self.sender.drain(max(0.0, deadline - self.pulse.clock()))
 
     def _start_timer(self) -> AsyncIOScheduler:
         scheduler = AsyncIOScheduler(
@@ -136,28 +145,40 @@ class Daemon:
         )
 
     async def tick(self) -> None:
-        """Start every suite that is due and not running."""
+        """Start every suite that is due and not running. While the database is away, it is tried again."""
+        failures = []
         for name, scheduled in self.suites.items():
             try:
                 await self._start_if_due(name, scheduled)
             except StoreFailure as exc:
-                log.warning("slot_not_claimed suite=%s error=%s", name, exc)
+                failures.append(f"{name}: {exc}")
+        if failures and not self._store_is_away:
+            log.warning("slots_not_claimed error=%s", "; ".join(failures))
+        elif self._store_is_away and not failures:
+            log.info("slots_claimed_again")
+        self._store_is_away = bool(failures)
         self.pulse.beat()
 
     async def _start_if_due(self, name: str, scheduled: ScheduledCheck) -> None:
         now = self.now()
-        is_first_look = name not in self._last
-        last = await self.store.offload(self.store.last_slot, name) if is_first_look else self._last[name]
-        due = due_slot(scheduled.schedule, last, now)
-        if due is not None:
-            self._last[name] = due
-            if name in self._running:
+        if name not in self._last:
+            self._last[name] = await self.store.offload(self.store.last_slot, name)
+            self._lost.add(name)  # the newest slot may have been lost with the process that ran it
+        due = due_slot(scheduled.schedule, self._last[name], now)
+        if name in self._running:
+            if due is not None:
                 log.warning("check_overlaps suite=%s skipped_slot=%s", name, due.isoformat())
-                return
-        elif is_first_look and last is not None:
-            self._last[name] = due = last  # the newest slot may have been lost with the process that ran it
-        if due is not None:
-            await self._start(name, scheduled, due, now)
+                self._last[name] = due
+            return
+        wanted = due or (self._last[name] if name in self._lost else None)
+        if wanted is None:
+            self._lost.discard(name)
+            return
+        if due is None and not self._running:
+            await self.store.offload(self.store.abort_running, now=now, owner=self.owner)
+        await self._start(name, scheduled, wanted, now)
+        self._last[name] = wanted
+        self._lost.discard(name)
 
     async def _start(self, name: str, scheduled: ScheduledCheck, due: datetime, now: datetime) -> None:
         slot = await self.store.offload(
@@ -181,8 +202,10 @@ class Daemon:
             done = await scheduled.check.run(Trigger.SCHEDULE, seed=seed, slot=slot)
         except MonitorError as exc:
             log.error("check_failed suite=%s slot=%s error=%s", name, slot.at.isoformat(), exc)
+            self._lost.add(name)
         except Exception:
             log.exception("check_broke suite=%s slot=%s", name, slot.at.isoformat())
+            self._lost.add(name)
         else:
             mean = done.summary.mean if done.summary else None
             log.info("check_done suite=%s check_id=%s status=%s mean=%s", name, done.id, done.status, mean)

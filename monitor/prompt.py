@@ -19,6 +19,8 @@ from monitor.transcript import Role, Turn
 
 KEPT_SHARE = 0.6
 GAP = " [...] "
+MOST_CHARACTERS = 32
+"""More characters than this a token does not hold on average, in any text worth keeping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def render(chat: Format, description: str, turns: Sequence[Turn], window: int, r
     if room <= 0:
         raise EngineFailure(f"an intent of {len(head)} tokens does not fit a window of {window} less {reserve}")
     history = exchanges(turns)
-    encoded = [tuple(chat.vocabulary.encode(chat.exchange(exchange))) for exchange in history]
+    encoded = [_encoded(chat, exchange, room) for exchange in history]
     first = _first_kept([len(ids) for ids in encoded], room)
     cuts = [f"exchanges 1 to {first} left out"] if first else []
     if encoded and len(encoded[-1]) > room:
@@ -90,6 +92,16 @@ def render(chat: Format, description: str, turns: Sequence[Turn], window: int, r
         cuts.append(cut)
     ids = head + tuple(id_ for exchange in encoded[first:] for id_ in exchange)
     return Rendered(ids, tuple(cuts))
+
+
+def _encoded(chat: Format, exchange: Exchange, room: int) -> tuple[int, ...]:
+    """Its ids; more than `room` of them, the last ones without meaning, for what is too long to be read to its end."""
+    limit = (room + 1) * MOST_CHARACTERS
+    ids = chat.vocabulary.encode(
+        chat.exchange(Exchange(_clipped(exchange.user, limit), _clipped(exchange.assistant, limit)))
+    )
+    is_clipped = max(len(exchange.user), len(exchange.assistant)) > limit
+    return (*ids, *([0] * (room + 1 - len(ids)))) if is_clipped else tuple(ids)
 
 
 def _first_kept(sizes: Sequence[int], room: int) -> int:
@@ -105,20 +117,26 @@ def _first_kept(sizes: Sequence[int], room: int) -> int:
     return first
 
 
+def _clipped(text: str, limit: int) -> str:
+    """The text itself, or its head and tail in `limit` characters, marked."""
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    return text[:half] + GAP + text[len(text) - half :]
+
+
 def _shortened(chat: Format, exchange: Exchange, room: int) -> tuple[tuple[int, ...], str]:
-    """The exchange with the middle of its longer half cut out, so that it takes at most `room` tokens."""
-    user_is_longer = len(exchange.user) > len(exchange.assistant)
-    long, who = (exchange.user, "user turn") if user_is_longer else (exchange.assistant, "reply")
-    keep = len(long)
-    ids: tuple[int, ...] = ()
+    """The exchange in at most `room` tokens, each half without its middle; the shorter half is spared if it can be."""
+    whole = len(exchange.user) + len(exchange.assistant)
+    keep = min(whole, room * MOST_CHARACTERS)
     while keep > 1:
         keep = keep * 3 // 4
-        half = keep // 2
-        text = long[:half] + GAP + long[len(long) - half :]
-        shorter = Exchange(text, exchange.assistant) if user_is_longer else Exchange(exchange.user, text)
+        short = min(len(exchange.user), len(exchange.assistant), keep // 2)
+        limits = (short, keep - short) if len(exchange.user) <= len(exchange.assistant) else (keep - short, short)
+        shorter = Exchange(_clipped(exchange.user, limits[0]), _clipped(exchange.assistant, limits[1]))
         ids = tuple(chat.vocabulary.encode(chat.exchange(shorter)))
         if len(ids) <= room:
-            return ids, f"{len(long) - keep} of {len(long)} characters of the last {who} left out"
+            return ids, f"{whole - keep} of {whole} characters of the last exchange left out"
     raise EngineFailure(f"the last exchange cannot be made to fit {room} tokens")
 
 

@@ -6,15 +6,18 @@ import asyncio
 import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from monitor.assistants.contract import Reply
-from monitor.check import CheckStatus
+from monitor.check import CheckStatus, Conversation, Slot
 from monitor.daemon import Daemon, Pulse, ScheduledCheck
 from monitor.delivery import Sender
+from monitor.errors import StoreUnavailable
 from monitor.schedule import Every
 from monitor.sdnotify import ServiceManager
+from monitor.store import Closing, Store
 from tests.fixtures.checking import Checking
 from tests.parties import T0, EchoAssistant
 
@@ -141,3 +144,57 @@ async def test_progress_is_noted_at_every_tick_and_missed_after_a_minute() -> No
     assert pulse.is_beating
     seconds[0] = 60.0
     assert not pulse.is_beating
+
+
+class AwayOnce(Store):
+    """A store that is away at the first claim."""
+
+    is_away = True
+
+    def claim_slot(self, *args: Any, **kwargs: Any) -> Any:
+        if self.is_away:
+            self.is_away = False
+            raise StoreUnavailable("the database is away")
+        return super().claim_slot(*args, **kwargs)
+
+
+async def test_a_database_that_is_away_for_a_moment_costs_no_slot(
+    clockwork: Clockwork, caplog: pytest.LogCaptureFixture
+) -> None:
+    daemon = clockwork.daemon()
+    clockwork.checking.store.__class__ = AwayOnce
+    with caplog.at_level(logging.INFO):
+        await daemon.tick()
+        await daemon.tick()
+        await finish(daemon)
+    assert clockwork.slots() == [(T0, CheckStatus.HEALTHY)]
+    said = [record.getMessage().split()[0] for record in caplog.records if record.name == "monitor.daemon"]
+    assert said[:2] == ["slots_not_claimed", "slots_claimed_again"]
+
+
+class LosesConversations(Store):
+    """A store that loses its connection in the middle of one check, and cannot even close it."""
+
+    losses = 2
+
+    def save_conversation(self, conversation: Conversation, slot: Slot | None) -> None:
+        self._fail()
+        super().save_conversation(conversation, slot)
+
+    def close_check(self, ending: Closing) -> None:
+        self._fail()
+        super().close_check(ending)
+
+    def _fail(self) -> None:
+        if self.losses:
+            self.losses -= 1
+            raise StoreUnavailable("the database is away")
+
+
+async def test_a_check_that_failed_on_the_database_is_run_once_more(clockwork: Clockwork) -> None:
+    daemon = clockwork.daemon()
+    clockwork.checking.store.__class__ = LosesConversations
+    for _ in range(4):
+        await daemon.tick()
+        await finish(daemon)
+    assert sorted(clockwork.slots()) == [(T0, CheckStatus.ABORTED), (T0, CheckStatus.HEALTHY)]

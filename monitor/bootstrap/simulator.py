@@ -13,6 +13,7 @@ from pathlib import Path
 
 from monitor.completions import CompletionClient, ModelInfo, read_model_info
 from monitor.config import Config
+from monitor.config.simulator import ModelSettings
 from monitor.engine.settings import EngineSettings
 from monitor.errors import ConfigError, EngineFailure
 from monitor.http import HttpClient
@@ -57,23 +58,7 @@ async def open_simulator(
         yield Simulator(user=ScriptedUser())
         return
     async with AsyncExitStack() as stack:
-        if settings.servers:
-            client, supervisor = _server_client(config), None
-        else:
-            path = config.settings.state_dir / SOCKET_NAME
-            if not is_daemon and _is_listening(path):
-                supervisor = None
-            else:
-                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="assistant-monitor-"))
-                path = path if is_daemon else Path(folder) / SOCKET_NAME
-                supervisor = _supervisor(config, path, on_wait)
-                stack.push_async_callback(supervisor.stop)
-                await supervisor.start()
-            http = HttpClient(
-                socket=str(path), max_response_bytes=ENGINE_RESPONSE_BYTES, max_connections=ENGINE_CONNECTIONS
-            )
-            stack.push_async_callback(http.aclose)
-            client = CompletionClient(http, "http://engine", recover=_recovery(supervisor))
+        client, supervisor = await _open_client(config, stack, is_daemon=is_daemon, on_wait=on_wait)
         info = await _model_info(config, client)
         yield Simulator(user=_user(config, client, info), model=info, supervisor=supervisor)
 
@@ -83,29 +68,58 @@ def user_examples() -> str:
     return (data_folder("config") / "prompts" / "user_examples.txt").read_text(encoding="utf-8")
 
 
-def _engine_http(socket_path: str | None = None) -> HttpClient:
-    return HttpClient(socket=socket_path, max_response_bytes=ENGINE_RESPONSE_BYTES, max_connections=ENGINE_CONNECTIONS)
+async def _open_client(
+    config: Config, stack: AsyncExitStack, *, is_daemon: bool, on_wait: Callable[[float], None]
+) -> tuple[CompletionClient, EngineSupervisor | None]:
+    """A client of the model's server, and who keeps that server alive if it is ours."""
+    if config.settings.simulator.servers:
+        return _server_client(config, stack), None
+    path = config.settings.state_dir / SOCKET_NAME
+    if not is_daemon:
+        if _is_listening(path):
+            client = _child_client(stack, path, None)
+            if (await client.model_info()).name == _model(config).name:
+                return client, None
+        path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="assistant-monitor-"))) / SOCKET_NAME
+    supervisor = _supervisor(config, path, on_wait)
+    stack.push_async_callback(supervisor.stop)
+    await supervisor.start()
+    return _child_client(stack, path, supervisor), supervisor
 
 
-def _server_client(config: Config) -> CompletionClient:
+def _child_client(stack: AsyncExitStack, path: Path, supervisor: EngineSupervisor | None) -> CompletionClient:
+    return CompletionClient(_http(stack, path), "http://engine", recover=_recovery(supervisor))
+
+
+def _server_client(config: Config, stack: AsyncExitStack) -> CompletionClient:
     if len(config.settings.simulator.servers) > 1:
         raise ConfigError([f"{config.path}: simulator.servers: this version uses one server; keep the first"])
     server = config.settings.simulator.servers[0]
     key = server.api_key.reveal() if server.api_key else None
-    return CompletionClient(
-        _engine_http(),
-        server.url,
-        model=server.model,
-        api_key=key,
-        recover=_recovery(None),
+    return CompletionClient(_http(stack), server.url, model=server.model, api_key=key, recover=_recovery(None))
+
+
+def _http(stack: AsyncExitStack, path: Path | None = None) -> HttpClient:
+    """A client that is closed with the stack."""
+    http = HttpClient(
+        socket=str(path) if path else None,
+        max_response_bytes=ENGINE_RESPONSE_BYTES,
+        max_connections=ENGINE_CONNECTIONS,
     )
+    stack.push_async_callback(http.aclose)
+    return http
+
+
+def _model(config: Config) -> ModelSettings:
+    model = config.settings.simulator.model
+    assert model is not None, "validated: without servers there is a model"
+    return model
 
 
 def _supervisor(config: Config, path: Path, on_wait: Callable[[float], None]) -> EngineSupervisor:
     if len(str(path)) > LONGEST_SOCKET_PATH:
         raise ConfigError([f"{config.path}: state_dir: {path} is too long for a Unix socket; choose a shorter folder"])
-    model, engine = config.settings.simulator.model, config.settings.simulator.engine
-    assert model is not None, "validated"
+    model, engine = _model(config), config.settings.simulator.engine
     settings = EngineSettings(
         model=model.name,
         revision=model.revision,

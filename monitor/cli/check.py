@@ -17,7 +17,7 @@ from rich.text import Text
 from monitor.bootstrap.application import build_check
 from monitor.bootstrap.parts import open_assistant, open_notifiers, open_store, owner_name
 from monitor.bootstrap.simulator import open_simulator
-from monitor.check import CheckRecord, Conversation, Trigger
+from monitor.check import CheckRecord, Conversation, Trigger, counted
 from monitor.cli.context import (
     Output,
     choose_suite,
@@ -150,7 +150,7 @@ def describe(check: CheckRecord, conversations: Sequence[Conversation]) -> dict[
             }
             for intent in summary.intents
         ],
-        "results": [_result(conversation) for conversation in conversations],
+        "results": [_result(conversation) for conversation in counted(conversations)],
     }
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from pathlib import Path
@@ -78,9 +80,17 @@ def runs_async(command: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        return asyncio.run(command(*args, **kwargs))
+        return asyncio.run(_ended_by_sigterm(command(*args, **kwargs)))
 
     return run
+
+
+async def _ended_by_sigterm(command: Coroutine[Any, Any, T]) -> T:
+    """Let SIGTERM cancel the command, so that what it began is put in order. Raises CancelledError."""
+    task = asyncio.current_task()
+    if task is not None and threading.current_thread() is threading.main_thread():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await command
 
 
 def tell(text: str, *, err: bool = False) -> None:

@@ -24,6 +24,8 @@ from monitor.errors import ConfigError
 from monitor.sdnotify import ServiceManager
 
 SILENT = ServiceManager({})
+SEND_SECONDS = 10.0
+"""For a message on its way when the story ends: a delivery is noted after the receiver has it."""
 STAND_IN = "SmolLM2-135M plays the users in place of UserLM-8b: it shows the machinery, not UserLM's quality."
 SCRIPTED = "Users say fixed lines; no language model plays them."
 
@@ -104,6 +106,7 @@ async def _play(story: Story) -> ExitCode:
     finally:
         stop.set()
         story.application.sender.wake()
+        await asyncio.wait({sending}, timeout=SEND_SECONDS)
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
         await story.application.publish()

@@ -25,6 +25,8 @@ class ExitCode(enum.IntEnum):
     """A fault of the monitor itself."""
     INTERRUPTED = 130
     """Stopped by Ctrl-C."""
+    TERMINATED = 143
+    """Stopped by SIGTERM; the daemon ends with 0."""
 
 
 def code_of_status(status: CheckStatus) -> ExitCode:

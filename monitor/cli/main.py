@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 from collections.abc import Sequence
@@ -47,6 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         tell("stopped", err=True)
         return ExitCode.INTERRUPTED
+    except asyncio.CancelledError:
+        tell("stopped", err=True)
+        return ExitCode.TERMINATED
     except MonitorError as exc:
         lines = (printable(line, LINE_CHARACTERS) for line in str(exc).splitlines())
         tell("assistant-monitor: " + "\n".join(lines), err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -26,8 +27,11 @@ async def run(config_path: Path | None) -> int:
     config = read_config(config_path)
     log_as_configured(config)
     manager = ServiceManager(os.environ)
-    async with open_application(config, manager) as application:
-        await application.daemon(manager).run()
+    try:
+        async with open_application(config, manager) as application:
+            await application.daemon(manager).run()
+    except asyncio.CancelledError:
+        manager.stopping()  # a signal while the model was still being loaded
     return ExitCode.HEALTHY
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from monitor.check import CheckStatus
+from monitor.incident import NotificationStatus
 from monitor.store import Store
 from tests.e2e.daemon import ROOT
 
@@ -56,6 +57,7 @@ def test_with_scripted_users_it_holds_in_seconds(tmp_path: Path) -> None:
     try:
         assert [check.status for check in store.checks()].count(CheckStatus.DEGRADED) == 1
         assert [incident.closed_at is not None for incident in store.incidents()] == [True]
+        assert {row.status for row in store.notifications()} == {NotificationStatus.SENT}
     finally:
         store.close()
 
