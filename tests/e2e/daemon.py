@@ -61,16 +61,17 @@ def write_config(folder: Path, assistant: str, simulator: str = "{kind: scripted
 
 @dataclass
 class DaemonProcess:
-    """`assistant-monitor run`, its log in `log`."""
+    """`assistant-monitor run` (or another command that goes on), its log in `log`."""
 
     config: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    command: str = "run"
 
     def __post_init__(self) -> None:
         self.log = self.config.parent / "daemon.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "monitor", "run", "--config", str(self.config)],
+                [sys.executable, "-m", "monitor", self.command, "--config", str(self.config)],
                 cwd=ROOT,
                 env={**os.environ, "HF_HUB_OFFLINE": "1", **self.environment},
                 stderr=log,

@@ -11,9 +11,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.check import CheckStatus
+from monitor.incident import NotificationStatus
 from monitor.store import Store
 from tests.e2e.daemon import DaemonProcess, write_config
-from tests.fixtures.assistants import ServeAssistant, never_answers, says
+from tests.fixtures.assistants import ServeAssistant, drips, never_answers, says
 
 
 @pytest.fixture
@@ -113,4 +114,29 @@ async def test_postgresql_holds_what_it_finds(config: Path, postgres_url: str) -
         assert await daemon.stop() == 0
     store = Store.open(postgres_url)
     assert CheckStatus.HEALTHY in {check.status for check in store.checks()}
+    store.close()
+
+
+async def test_a_check_by_command_that_is_terminated_says_so(tmp_path: Path, serve_assistant: ServeAssistant) -> None:
+    server = await serve_assistant(lambda _: never_answers())
+    path = write_config(tmp_path, server.url)
+    with DaemonProcess(path, command="check") as command:
+        await command.until(lambda: bool(server.received), "a conversation under way")
+        assert await command.stop() == 143
+        assert [check.status for check in command.checks()] == [CheckStatus.CANCELLED]
+
+
+async def test_a_message_on_its_way_arrives_before_the_daemon_ends(
+    tmp_path: Path, serve_assistant: ServeAssistant
+) -> None:
+    bad = await serve_assistant(lambda _: says("Who knows."))
+    pieces, json = [b'{"ok": ', b"true, ", b'"ts": "1.2", "channel": "C1"}'], {"content-type": "application/json"}
+    slow = await serve_assistant(lambda _: drips(pieces, 0.5, headers=json))
+    (tmp_path / "token").write_text("xoxb-1234567890")
+    notify = f"{{slack: {{token_file: token, channel: '#on-call', base_url: '{slow.origin}/'}}}}"
+    with DaemonProcess(write_config(tmp_path, bad.url, notify=notify)) as daemon:
+        await daemon.until(lambda: bool(slow.received), "a message on its way")
+        assert await daemon.stop() == 0
+    store = Store.open(f"sqlite:///{tmp_path / 'monitor.sqlite3'}")
+    assert [row.status for row in store.notifications()] == [NotificationStatus.SENT]
     store.close()
