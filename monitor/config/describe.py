@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from monitor.config.assistants import AssistantSettings
 from monitor.config.durations import format_duration
 from monitor.config.load import Config
 from monitor.config.settings import Settings
@@ -37,12 +38,13 @@ def _lines(config: Config, now: datetime) -> Iterator[str]:
     yield f"{config.path} is valid (content {config.content_hash[:12]})"
     yield f"{settings.app} in {settings.environment}, state in {settings.state_dir}"
     yield f"users      {_users(settings)}"
+    yield f"database   {_database(config)}, conversations kept for {settings.store.retention_days} days"
+    yield f"listens    metrics on {settings.server.metrics or 'nothing'}, pages on {settings.server.pages or 'nothing'}"
     for name, assistant in settings.assistants.items():
-        state = "" if assistant.enabled else ", disabled"
-        yield f"assistant  {name}: {assistant.url}, {assistant.concurrency} conversations at once{state}"
+        yield f"assistant  {name}: {assistant.url}, {', '.join(_limits(assistant))}"
     for name, suite in config.suites.items():
         facts = _suite(config, suite, now)
-        counts = f"{facts['intents']} intents x {suite.rounds} rounds against {suite.assistant}"
+        counts = f"{facts['conversations']} conversations ({facts['intents']} x {suite.rounds}) with {suite.assistant}"
         yield f"suite      {name}: {counts}, threshold {suite.threshold:.2f}, {facts['schedule']}"
         if facts["next_runs"]:
             yield f"           next {', '.join(facts['next_runs'])}"
@@ -51,6 +53,24 @@ def _lines(config: Config, now: datetime) -> Iterator[str]:
     yield f"tells      {', '.join(_channels(settings)) or 'nobody'}"
     for warning in config.warnings:
         yield f"warning    {warning}"
+
+
+def _database(config: Config) -> str:
+    store = config.settings.store
+    secret = store.url_file or store.url_env
+    return f"by {secret.source}" if secret else config.store_url.reveal()
+
+
+def _limits(assistant: AssistantSettings) -> Iterator[str]:
+    yield f"{assistant.concurrency} conversations at once"
+    if assistant.requests_per_second is not None:
+        yield f"{assistant.requests_per_second:g} requests per second"
+    budgets = assistant.budgets.model_dump(exclude_none=True)
+    yield from (f"at most {amount} {name.replace('_', ' ')}" for name, amount in budgets.items())
+    if assistant.kill_switch_file is not None:
+        yield f"stopped while {assistant.kill_switch_file} exists"
+    if not assistant.enabled:
+        yield "disabled"
 
 
 def _suite(config: Config, suite: Suite, now: datetime) -> dict[str, Any]:

@@ -16,7 +16,7 @@ def test_a_valid_configuration_is_told(tmp_path: Path, run: Run) -> None:
     done = run("validate", "--config", path)
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"{path} is valid")
-    assert "2 intents x 1 rounds against scripted" in done.out
+    assert "2 conversations (2 x 1) with scripted" in done.out
 
 
 def test_json_tells_the_same_to_machines(tmp_path: Path, run: Run) -> None:

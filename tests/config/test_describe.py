@@ -16,10 +16,25 @@ NOTIFY = "notify: {pagerduty: {routing_key_env: KEY}}\nalerting: {failing_checks
 def test_the_page_tells_what_is_in_force(tmp_path: Path) -> None:
     page = describe(loaded(tmp_path, CONFIG + NOTIFY, env={"KEY": "hunter2"}), NOW)
     assert "users      scripted, no model" in page
-    assert "baseline: 1 intents x 4 rounds against production, threshold 0.70, every 4h" in page
+    assert "baseline: 4 conversations (1 x 4) with production, threshold 0.70, every 4h" in page
     assert "next 2026-03-01T16:00:00+00:00, 2026-03-01T20:00:00+00:00, 2026-03-02T00:00:00+00:00" in page
     assert "when the average of 2 of the last 3 checks is below the threshold" in page
     assert "tells      PagerDuty (environment variable KEY)" in page
+
+
+def test_the_page_tells_how_gently_an_assistant_is_treated_and_where_things_are(tmp_path: Path) -> None:
+    limits = "enabled: false, requests_per_second: 2, budgets: {requests_per_day: 9}, "
+    page = describe(loaded(tmp_path, CONFIG.replace("production: {", "production: {" + limits)), NOW)
+    assert "8 conversations at once, 2 requests per second, at most 9 requests per day, disabled" in page
+    assert "listens    metrics on 127.0.0.1:9464, pages on 127.0.0.1:9465" in page
+    assert "database   sqlite:///" in page
+
+
+def test_a_database_with_a_password_is_told_by_its_source(tmp_path: Path) -> None:
+    text = CONFIG + "store: {url_env: DB}\n"
+    page = describe(loaded(tmp_path, text, env={"DB": "postgresql://me:hunter2@db/monitor"}), NOW)
+    assert "database   by environment variable DB" in page
+    assert "hunter2" not in page
 
 
 def test_the_page_ends_with_warnings(tmp_path: Path) -> None:
