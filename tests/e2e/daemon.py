@@ -66,9 +66,10 @@ class DaemonProcess:
     config: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     command: str = "run"
+    log_name: str = "daemon.log"
 
     def __post_init__(self) -> None:
-        self.log = self.config.parent / "daemon.log"
+        self.log = self.config.parent / self.log_name
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "monitor", self.command, "--config", str(self.config)],
@@ -112,7 +113,10 @@ class DaemonProcess:
 
     def children(self) -> list[int]:
         """Process ids of its children: its engine."""
-        listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        try:
+            listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        except (FileNotFoundError, ProcessLookupError):
+            return []
         return [int(pid) for pid in listed]
 
     def checks(self) -> list[CheckRecord]:

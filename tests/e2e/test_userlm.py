@@ -139,3 +139,22 @@ def _is_alive(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+async def test_a_check_by_command_uses_the_running_daemons_engine(config: Path) -> None:
+    with DaemonProcess(config) as daemon:
+        await daemon.until(daemon.is_ready, "the daemon to be ready")
+        manual = DaemonProcess(config, command="check", log_name="check.log")
+        with manual:
+            engines: set[int] = set()
+            await daemon.until(lambda: _is_over(manual, engines), "the end of the check")
+            assert await manual.wait() == 0, manual.said()
+        assert engines == set()
+        assert await daemon.stop() == 0
+
+
+def _is_over(manual: DaemonProcess, engines: set[int]) -> bool:
+    if manual.process.poll() is not None:
+        return True
+    engines.update(manual.children())
+    return False
