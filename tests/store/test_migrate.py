@@ -63,7 +63,9 @@ def test_the_migrations_build_the_constraints_of_the_tables(blank_url: str, blan
 
 
 def test_upgrading_again_changes_nothing(url: str) -> None:
+    before = status(url)
     upgrade(url)
+    assert status(url) == before
     Store.open(url).close()
 
 
