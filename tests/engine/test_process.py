@@ -74,7 +74,9 @@ def test_a_stale_socket_is_replaced_and_a_full_queue_refuses(
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(tmp_path / "engine.sock"))
     with engine_child(userlm_folder, "--max-slots", "1", "--queue", "1") as engine, ThreadPoolExecutor(2) as pool:
-        running = [pool.submit(engine.client.post, "/v1/completions", json=LONG, timeout=120) for _ in range(2)]
+        running = [pool.submit(engine.client.post, "/v1/completions", json=LONG, timeout=120)]
+        eventually("one runs", engine, "assistant_monitor_engine_slots_in_use", 1)
+        running.append(pool.submit(engine.client.post, "/v1/completions", json=LONG, timeout=120))
         eventually("one waits", engine, "assistant_monitor_engine_queue", 1)
         answer = engine.client.post("/v1/completions", json=LONG)
         assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")

@@ -245,7 +245,8 @@ async def test_a_mistake_of_ours_is_a_page_that_tells_nothing_of_the_inside() ->
 async def test_nothing_can_be_posted_to_a_page() -> None:
     async with client(pages()) as browser:
         response = await browser.post("/checks/k1")
-    assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD")
+    assert response.status_code == 405
+    assert set(response.headers["allow"].split(", ")) == {"GET", "HEAD"}
 
 
 @pytest.mark.parametrize(
