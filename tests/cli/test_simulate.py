@@ -79,3 +79,18 @@ def test_a_suite_must_be_chosen(tmp_path: Path, run: Run) -> None:
     done = run("simulate", "how-long", "--config", write_config(tmp_path, suites=two_suites()))
     assert (done.code, done.out) == (2, "")
     assert "choose one with --suite: shop, office" in done.err
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+async def test_a_secret_that_is_echoed_is_not_shown(
+    serve_assistant: ServeAssistant, tmp_path: Path, run: Run, form: list[str]
+) -> None:
+    server = await serve_assistant(lambda request: says(f"{ANSWER} {request.headers['authorization']}"))
+    (tmp_path / "key").write_text("hunter2-hunter2")
+    section = {"scripted": {"url": server.url, "api_key_file": "key"}}
+    path = write_config(tmp_path, server.url, assistants=section)
+    done = await asyncio.to_thread(run, "simulate", "how-long", *form, "--config", path)
+    assert server.received[0].headers["authorization"] == "Bearer hunter2-hunter2"
+    assert done.code == 0
+    assert "redacted:" in done.out
+    assert "hunter2" not in done.out + done.err
