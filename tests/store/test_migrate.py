@@ -109,6 +109,7 @@ def test_upgrading_makes_the_folder_of_a_sqlite_file(tmp_path: Path) -> None:
 
 def test_a_percent_sign_in_the_url_is_harmless(tmp_path: Path) -> None:
     upgrade(f"sqlite:///{tmp_path}/100%.db")
+    assert (tmp_path / "100%.db").stat().st_size > 0
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://host/db", "nonsense", "oracle://x"])
