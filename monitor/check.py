@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from monitor.intent import Intent
 from monitor.score import Score
+from monitor.stats import stratified_standard_error
 from monitor.transcript import Fault, Outcome, Transcript
 from monitor.verdict import Verdict
 
@@ -90,6 +91,7 @@ class CheckSummary:
 
     `mean` counts the assistant's errors as 0, `mean_scored` leaves them out; both are weighted means of intent means
     over the intents with a valid conversation. `success_rate` is the share of valid conversations that passed.
+    `standard_error` is that of `mean`, for these intents: how far it would move if the same check were run again.
     """
 
     planned: int
@@ -100,6 +102,7 @@ class CheckSummary:
     average_turns: float | None
     outcomes: Mapping[Outcome, int]
     intents: tuple[IntentSummary, ...]
+    standard_error: float | None = None
 
     @property
     def valid_share(self) -> float:
@@ -136,11 +139,21 @@ class CheckRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """What is expected of a suite: a mean of at least `threshold`, and a valid check younger than `stale_after_seconds`
+    (None: it is run by command only).
+    """
+
+    threshold: float
+    stale_after_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteSnapshot:
     """What the world is told about one suite: its newest check, and its newest one that said something."""
 
     suite: str
-    threshold: float
+    watched: Watched
     last: CheckRecord | None
     last_valid: CheckRecord | None
     verdicts: tuple[Verdict, ...] = ()
@@ -179,6 +192,7 @@ def summarize(conversations: Sequence[Conversation], intents: Sequence[Intent], 
         average_turns=_mean([float(count) for count in turns]),
         outcomes=Counter(c.transcript.outcome for c in final),
         intents=summaries,
+        standard_error=stratified_standard_error((i.weight, _values(i, valid)) for i in intents),
     )
 
 
@@ -196,7 +210,11 @@ def _summarize_intent(intent: Intent, conversations: Iterable[Conversation], rou
 
 
 def _intent_mean(intent: Intent, conversations: Iterable[Conversation]) -> float | None:
-    return _mean([c.value for c in conversations if c.intent_id == intent.id and c.value is not None])
+    return _mean(_values(intent, conversations))
+
+
+def _values(intent: Intent, conversations: Iterable[Conversation]) -> list[float]:
+    return [c.value for c in conversations if c.intent_id == intent.id and c.value is not None]
 
 
 def _mean(values: Sequence[float]) -> float | None:

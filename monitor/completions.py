@@ -99,7 +99,10 @@ async def _no_recovery() -> None:
 
 
 class CompletionClient:
-    """Speaks to one server. `base_url` ends before `/v1`; over a Unix socket its host name is never looked up."""
+    """Speaks to one server. `base_url` ends before `/v1`; over a Unix socket its host name is never looked up.
+
+    `is_answered`: whether the newest request got an answer of any kind; None before the first one.
+    """
 
     def __init__(
         self,
@@ -117,6 +120,7 @@ class CompletionClient:
         self._headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
         self._deadline_seconds = deadline_seconds
         self._recover = recover
+        self.is_answered: bool | None = None
 
     async def complete(self, request: CompletionRequest) -> Completion:
         """Sample one continuation. Raises CompletionUnavailable or CompletionRefused."""
@@ -172,10 +176,12 @@ class CompletionClient:
                 headers=self._headers,
                 json=body,
             )
+            self.is_answered = True
             if response.status != 200:
                 raise _failure(response)
             return response.json()
         except HttpFailure as exc:
+            self.is_answered = False
             raise CompletionUnavailable(f"the model's server did not answer: {exc}") from exc
 
 

@@ -62,9 +62,14 @@ class Pulse:
         self.beat_at = self.clock()
 
     @property
+    def age_seconds(self) -> float:
+        """Time since the last progress; 0 until the daemon has begun."""
+        return 0.0 if self.beat_at is None else self.clock() - self.beat_at
+
+    @property
     def is_beating(self) -> bool:
         """Whether there was progress of late; True until the daemon has begun."""
-        return self.beat_at is None or self.clock() - self.beat_at < STALLED_SECONDS
+        return self.age_seconds < STALLED_SECONDS
 
 
 @dataclass(slots=True, kw_only=True)

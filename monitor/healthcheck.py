@@ -55,7 +55,9 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthCheck:
-    """Runs checks of one suite. `now` tells UTC; `publish` is awaited after each commit that closes a check."""
+    """Runs checks of one suite. `now` tells UTC; `publish` is awaited after each commit that closes a check, and
+    `observe` hears every conversation that was stored.
+    """
 
     suite: Suite
     user: UserSimulator
@@ -69,6 +71,7 @@ class HealthCheck:
     conversation_timeout_seconds: float
     now: Callable[[], datetime]
     publish: Callable[[], Awaitable[None]]
+    observe: Callable[[Conversation], None] = lambda _: None
 
     async def run(
         self,
@@ -103,6 +106,7 @@ class HealthCheck:
                 async with admitted:
                     conversation = await self._play(check, intent, number, attempt, deadline)
                 await self.store.offload(self.store.save_conversation, conversation, slot)
+                self.observe(conversation)
                 outcome = conversation.transcript.outcome
                 if outcome.fault is not Fault.OURS or outcome in (Outcome.CANCELLED, Outcome.RATE_LIMITED):
                     break

@@ -1,54 +1,68 @@
-"""What Prometheus is told: the last published snapshot and a few live gauges, rendered on request.
+"""What Prometheus is told: the last published snapshot, times of this process, and a few live numbers.
 
-Holds no history and knows no database: a snapshot is handed in whole after each commit, so a suite that is gone is
-gone from the next scrape, and a scrape is answered while the database is away. What was not measured is not exported.
+Knows no database: a snapshot is handed in whole after each commit, so a suite that is gone is gone from the next
+scrape, and a scrape is answered while the database is away. What was not measured is not exported.
 """
 
 from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 
 from monitor import __version__
-from monitor.check import CheckRecord, CheckStatus, CheckSummary, Snapshot, SuiteSnapshot
+from monitor.check import CheckRecord, CheckStatus, CheckSummary, Conversation, Snapshot, SuiteSnapshot
 from monitor.incident import NotificationStatus
+from monitor.transcript import Outcome
 
 PREFIX = "assistant_monitor_"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
-_LIVE_HELP = {
-    "engine_ready": "1 while the process that holds the language model answers, else 0.",
-    "config_reload_success": "1 if the configuration was usable when it was last read, else 0.",
+LIVE_HELP = {
+    "engine_ready": "1 while the user model's server answers, else 0.",
+    "engine_restarts_total": "Times that the engine's process was started again.",
+    "heartbeat_age_seconds": "Time since the daemon's loop last made progress.",
+    "store_reachable": "1 if the newest transaction found the database there and whole, else 0.",
 }
+SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120)
 
 _SUMMARY_GAUGES: tuple[tuple[str, str, Callable[[CheckSummary], float | None]], ...] = (
     ("score", "Mean score, the assistant's errors counted as 0", lambda summary: summary.mean),
     ("score_completed", "Mean score over scored conversations only", lambda summary: summary.mean_scored),
     ("success_rate", "Share of the valid conversations that passed", lambda summary: summary.success_rate),
     ("average_turns", "User turns per completed conversation", lambda summary: summary.average_turns),
+    ("score_standard_error", "Standard error of the mean score", lambda summary: summary.standard_error),
 )
 
 Samples = Iterable[tuple[tuple[str, ...], float | None]]
 
 
 class Metrics:
-    """The metrics of one daemon.
+    """The metrics of one daemon, which watches `suites`.
 
-    `live` is asked at every scrape for gauges without labels, by names without the prefix; it must not block, and it
-    is called from the web server's thread. `publish` and `render` may be called from any thread.
+    `live` is asked at every scrape for numbers without labels, by names without the prefix (counters end with
+    `_total`); it must not block, and it is called from the web server's thread. All methods may be called from any
+    thread.
     """
 
-    def __init__(self, live: Callable[[], Mapping[str, float]] = dict) -> None:
+    def __init__(self, live: Callable[[], Mapping[str, float]] = dict, suites: Collection[str] = ()) -> None:
         self._live = live
         self._snapshot: Snapshot | None = None
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._reply = self._histogram("assistant_reply_duration_seconds", "Request to the end of the reply.", suites)
+        self._first_token = self._histogram(
+            "assistant_first_token_seconds", "Request to the first text of a streamed reply.", suites
+        )
+        self._user_turn = self._histogram(
+            "user_turn_duration_seconds", "Time that the user model took over a turn, tries and all.", suites
+        )
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -58,6 +72,14 @@ class Metrics:
     def publish(self, snapshot: Snapshot) -> None:
         """Show this snapshot from the next scrape on."""
         self._snapshot = snapshot
+
+    def observe(self, suite: str, conversation: Conversation) -> None:
+        """Count the times of a conversation that ended."""
+        for turn in conversation.transcript.assistant_turns:
+            _observe(self._reply, suite, turn.latency_seconds)
+            _observe(self._first_token, suite, turn.first_token_seconds)
+        for turn in conversation.transcript.user_turns:
+            _observe(self._user_turn, suite, turn.latency_seconds)
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """The page and its content type: OpenMetrics if the Accept header names it, else the text format."""
@@ -75,11 +97,19 @@ class Metrics:
         build.add_metric((), {"version": __version__, "python": platform.python_version()})
         yield build
         for name, value in self._live().items():
-            yield _gauge(name, _LIVE_HELP.get(name, "Set by the daemon."), (), [((), value)])
+            make = _counter if name.endswith("_total") else _gauge
+            yield make(name, LIVE_HELP[name], (), [((), value)])
         snapshot = self._snapshot
         if snapshot is not None:
             yield from _suite_gauges(snapshot.suites)
             yield from _totals(snapshot)
+
+    def _histogram(self, name: str, text: str, suites: Collection[str]) -> Histogram:
+        """Every suite is there from the start, at 0: Prometheus cannot see the first step of a series that appears."""
+        made = Histogram(PREFIX + name, text, ("suite",), buckets=SECONDS, registry=self._registry)
+        for suite in suites:
+            made.labels(suite)
+        return made
 
 
 def _suite_gauges(suites: tuple[SuiteSnapshot, ...]) -> Iterator[Metric]:
@@ -110,12 +140,31 @@ def _newest_check_gauges(suites: tuple[SuiteSnapshot, ...]) -> Iterator[Metric]:
     by_suite = ("suite",)
     ended = [(suite.suite, check) for suite in suites if (check := _newest_ended(suite))]
     started = [(suite.suite, suite.last) for suite in suites if suite.last]
-    yield _gauge("score_threshold", "Mean score that is wanted.", by_suite, (((s.suite,), s.threshold) for s in suites))
+    yield _gauge(
+        "score_threshold", "Mean score that is wanted.", by_suite, (((s.suite,), s.watched.threshold) for s in suites)
+    )
+    yield _gauge(
+        "stale_after_seconds",
+        "Age of the newest valid check from which on the suite counts as unwatched.",
+        by_suite,
+        (((s.suite,), s.watched.stale_after_seconds) for s in suites),
+    )
     yield _gauge(
         "valid_share",
         "Valid over planned conversations in the newest check that ended.",
         by_suite,
         (((suite,), check.summary.valid_share if check.summary else None) for suite, check in ended),
+    )
+    yield _gauge(
+        "check_conversations",
+        "Conversations of the newest check that ended.",
+        ("suite", "outcome"),
+        (
+            ((suite, outcome), check.summary.outcomes.get(outcome, 0))
+            for suite, check in ended
+            if check.summary
+            for outcome in Outcome
+        ),
     )
     yield _gauge(
         "check_duration_seconds",
@@ -169,8 +218,14 @@ def _gauge(name: str, text: str, labels: tuple[str, ...], samples: Samples) -> M
     return family
 
 
-def _counter(name: str, text: str, labels: tuple[str, ...], counts: Iterable[tuple[tuple[str, ...], int]]) -> Metric:
+def _counter(name: str, text: str, labels: tuple[str, ...], counts: Samples) -> Metric:
     family = CounterMetricFamily(PREFIX + name, text, labels=labels)
     for values, count in counts:
-        family.add_metric(values, count)
+        if count is not None:
+            family.add_metric(values, count)
     return family
+
+
+def _observe(histogram: Histogram, suite: str, seconds: float | None) -> None:
+    if seconds is not None:
+        histogram.labels(suite).observe(seconds)

@@ -16,6 +16,8 @@ SECOND_PASS = timedelta(milliseconds=1)
 SMALL_STEP = timedelta(minutes=1)
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
+HOUR = timedelta(hours=1)
+HOURS_LOOKED_AT = 8 * 24
 MAX_EXPRESSION = 200
 
 
@@ -114,6 +116,17 @@ def upcoming(schedule: Schedule, after: datetime, count: int) -> list[datetime]:
     for _ in range(count):
         slots.append(next_slot(schedule, slots[-1] if slots else after))
     return slots
+
+
+def longest_pause(schedule: Schedule, after: datetime) -> timedelta:
+    """The longest time between two slots, looked for at every hour of the eight days to come.
+
+    A week and a day hold every pause of a daily or weekly pattern; in a rarer one every hour lies in a whole pause.
+    """
+    if isinstance(schedule, Every):
+        return timedelta(seconds=schedule.seconds)
+    hours = (after + number * HOUR for number in range(HOURS_LOOKED_AT))
+    return max(next_slot(schedule, hour) - latest_slot(schedule, hour) for hour in hours)
 
 
 def _grid(schedule: Every, at: datetime) -> datetime:

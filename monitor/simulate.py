@@ -30,8 +30,10 @@ class _Recording:
     cuts: list[str] = field(default_factory=list)
     final: Sampled | None = None
 
-    def hear_user(self, said: UserTurn, text: str) -> None:
-        self._hear(Turn(role=Role.USER, text=text, at=self.now(), sampled=said.sampled))
+    def hear_user(self, said: UserTurn, text: str, latency_seconds: float) -> None:
+        self._hear(
+            Turn(role=Role.USER, text=text, at=self.now(), latency_seconds=latency_seconds, sampled=said.sampled)
+        )
         self.cuts += [f"before turn {len(self.turns)}: {cut}" for cut in said.cuts]
 
     def hear_assistant(self, reply: Reply) -> None:
@@ -99,7 +101,7 @@ async def simulate(
 def _end_of_time(recording: _Recording) -> EndReason:
     """Whose time it was that ran out between two requests: that of the side that took more of it."""
     passed = (recording.now() - recording.started_at).total_seconds()
-    waited = sum(turn.latency_seconds or 0.0 for turn in recording.turns)
+    waited = sum(turn.latency_seconds or 0.0 for turn in recording.turns if turn.role is Role.ASSISTANT)
     return EndReason.CONVERSATION_DEADLINE if waited > passed / 2 else EndReason.CHECK_DEADLINE
 
 
@@ -112,17 +114,19 @@ async def _take_turns(
     seed: int,
     deadline: float | None,
 ) -> EndReason:
+    clock = asyncio.get_running_loop().time
     for number in range(intent.max_turns + 1):
         if number == intent.max_turns:
             return EndReason.MAX_TURNS
+        asked_at = clock()
         async with asyncio.timeout_at(deadline):
             said = await _user_turn(intent, user, recording.turns, derive(seed, number))
-        if deadline is not None and asyncio.get_running_loop().time() >= deadline:
+        if deadline is not None and clock() >= deadline:
             raise TimeoutError
         if said.text is None:
             recording.final = said.sampled
             return EndReason.USER_ENDED
-        recording.hear_user(said, said.text)
+        recording.hear_user(said, said.text, clock() - asked_at)
         recording.hear_assistant(await session.send(said.text))
     raise AssertionError("unreachable")
 

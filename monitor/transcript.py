@@ -141,7 +141,11 @@ class Sampled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One message. `latency_seconds` and `first_token_seconds` are measured from the request on our side."""
+    """One message.
+
+    `latency_seconds` and `first_token_seconds` are measured on our side: a reply's from the request on, a user's turn
+    from when the user model was asked for it, tries and all.
+    """
 
     role: Role
     text: str

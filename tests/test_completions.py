@@ -126,6 +126,7 @@ async def test_a_server_that_is_away_is_asked_once_more_with_the_same_seed(
     server = await serve_assistant(in_turn(responds(503), responds_json(vllm_answer())))
     client = CompletionClient(http, server.origin, recover=recover)
     await client.complete(CompletionRequest(prompt=[1], max_tokens=9, seed=77))
+    assert client.is_answered
     assert [sent.json()["seed"] for sent in server.received] == [77, 77]
     assert recovered == [True]
 
@@ -158,3 +159,10 @@ async def test_a_server_without_prompt_log_probabilities_is_told(
 def test_a_folder_that_is_no_models_is_told(tmp_path: Path) -> None:
     with pytest.raises(EngineFailure, match="needs a tokenizer"):
         read_model_info(tmp_path, 2048)
+
+
+async def test_a_server_that_is_gone_is_known_to_be_gone(http: HttpClient) -> None:
+    client = CompletionClient(http, "http://127.0.0.1:9")
+    with pytest.raises(CompletionUnavailable):
+        await client.complete(CompletionRequest(prompt=[1], max_tokens=9))
+    assert client.is_answered is False

@@ -281,7 +281,7 @@ results = st.sampled_from([Ok("r"), Retry(None, "HTTP 503"), Retry(30.0, "HTTP 4
 
 
 @given(st.lists(results, max_size=4), st.lists(results, max_size=4), st.booleans())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_whatever_fails_nothing_is_left_open(
     outbox_schema: Path,
     tmp_path_factory: pytest.TempPathFactory,

@@ -8,13 +8,14 @@ from dataclasses import replace
 import pytest
 
 from monitor.assistants.contract import ConversationContext
-from monitor.check import CheckStatus, Trigger
+from monitor.check import CheckStatus, Conversation, Trigger
 from monitor.errors import AssistantFailure, AssistantRateLimited, JudgeFailure, SimulatorInvalid, StaleWrite
 from monitor.healthcheck import Progress
 from monitor.incident import NotificationKind, Phase
 from monitor.intent import Intent
 from monitor.score import ComponentScore
 from monitor.scorers.scoring import Scoring
+from monitor.stats import stratified_standard_error
 from monitor.transcript import EndReason, Outcome, Transcript
 from tests.fixtures.checking import BAD, GOOD, Checking
 from tests.parties import EchoAssistant, LinesUser
@@ -33,6 +34,19 @@ async def test_every_conversation_is_stored_and_summed_up(checking: Checking) ->
     assert done.summary is not None
     assert (done.status, done.summary.mean, done.summary.success_rate) == (CheckStatus.HEALTHY, 1.0, 1.0)
     assert checking.published == 1
+
+
+async def test_every_stored_conversation_is_told_to_whoever_counts(checking: Checking) -> None:
+    heard: list[Conversation] = []
+    done = await checking.run(replace(checking.check(), observe=heard.append))
+    stored = checking.store.conversations(done.id)
+    assert sorted(c.id for c in heard) == sorted(c.id for c in stored)
+
+
+async def test_a_mean_comes_with_its_standard_error(checking: Checking) -> None:
+    summary = (await checking.run()).summary
+    assert summary is not None
+    assert summary.standard_error == stratified_standard_error([(1.0, [1.0, 1.0]), (3.0, [1.0, 1.0])])
 
 
 async def test_means_are_weighted_over_intents_and_count_errors_as_zero(checking: Checking) -> None:

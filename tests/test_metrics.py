@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,9 +11,11 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from monitor.check import CheckStatus, Snapshot, SuiteSnapshot
+from monitor.check import CheckStatus, Snapshot, SuiteSnapshot, Watched
 from monitor.metrics import OPENMETRICS, PREFIX, Metrics
-from tests.web.examples import CHECK, RUNNING, SUMMARY, T0, snapshot
+from monitor.transcript import Outcome
+from tests.installed import installed
+from tests.web.examples import CHECK, RUNNING, SUMMARY, T0, TURNS, conversation, snapshot
 
 Series = tuple[str, frozenset[tuple[str, str]]]
 
@@ -38,7 +38,9 @@ def names(samples: Mapping[Series, float]) -> set[str]:
 
 
 def test_scores_come_from_the_newest_valid_check_while_another_one_runs() -> None:
-    samples = scrape(snapshot(SuiteSnapshot(suite="shop", threshold=0.7, last=RUNNING, last_valid=CHECK)))
+    samples = scrape(
+        snapshot(SuiteSnapshot(suite="shop", watched=Watched(threshold=0.7), last=RUNNING, last_valid=CHECK))
+    )
     assert samples[series("score", suite="shop")] == 0.64
     assert samples[series("score_completed", suite="shop")] == 0.71
     assert samples[series("valid_share", suite="shop")] == 0.75
@@ -48,7 +50,9 @@ def test_scores_come_from_the_newest_valid_check_while_another_one_runs() -> Non
 
 def test_an_inconclusive_check_moves_the_valid_share_and_leaves_the_score() -> None:
     unclear = replace(CHECK, status=CheckStatus.INCONCLUSIVE, summary=replace(SUMMARY, valid=1, mean=0.1))
-    samples = scrape(snapshot(SuiteSnapshot(suite="shop", threshold=0.7, last=unclear, last_valid=CHECK)))
+    samples = scrape(
+        snapshot(SuiteSnapshot(suite="shop", watched=Watched(threshold=0.7), last=unclear, last_valid=CHECK))
+    )
     assert samples[series("valid_share", suite="shop")] == 0.25
     assert samples[series("score", suite="shop")] == 0.64
 
@@ -62,22 +66,60 @@ def test_exactly_one_status_of_a_suite_is_set() -> None:
 
 def test_what_was_not_measured_is_not_exported() -> None:
     blank = replace(CHECK, summary=replace(SUMMARY, mean=None, mean_scored=None, success_rate=None, average_turns=None))
-    samples = scrape(snapshot(SuiteSnapshot(suite="shop", threshold=0.7, last=blank, last_valid=blank)))
+    samples = scrape(
+        snapshot(SuiteSnapshot(suite="shop", watched=Watched(threshold=0.7), last=blank, last_valid=blank))
+    )
     assert names(samples).isdisjoint({"score", "score_completed", "success_rate", "average_turns"})
     assert series("intent_score", suite="shop", intent="unmeasured") not in samples
     assert samples[series("intent_score", suite="shop", intent="unwell")] == 0.2
 
 
 def test_a_suite_without_a_check_has_its_threshold_and_no_invented_numbers() -> None:
-    samples = scrape(snapshot(SuiteSnapshot(suite="new", threshold=0.7, last=None, last_valid=None)))
+    samples = scrape(snapshot(SuiteSnapshot(suite="new", watched=Watched(threshold=0.7), last=None, last_valid=None)))
     assert {name for name, labels in samples if ("suite", "new") in labels} == {
         f"{PREFIX}score_threshold",
         f"{PREFIX}incidents_open",
     }
 
 
+def test_what_is_expected_of_a_suite_is_told() -> None:
+    watched = Watched(threshold=0.6, stale_after_seconds=34200)
+    samples = scrape(snapshot(SuiteSnapshot(suite="shop", watched=watched, last=None, last_valid=None)))
+    assert samples[series("score_threshold", suite="shop")] == 0.6
+    assert samples[series("stale_after_seconds", suite="shop")] == 34200
+
+
+def test_the_newest_check_is_told_by_outcome_with_zeros() -> None:
+    samples = scrape(snapshot())
+    counts = {
+        dict(labels)["outcome"]: value
+        for (name, labels), value in samples.items()
+        if name == f"{PREFIX}check_conversations"
+    }
+    assert counts == {outcome: float(SUMMARY.outcomes.get(outcome, 0)) for outcome in Outcome}
+
+
+def test_times_of_turns_are_counted_in_buckets_from_zero() -> None:
+    metrics = Metrics(suites=["shop", "desk"])
+    metrics.observe("shop", conversation())
+    page = metrics.render()[0].decode()
+    replies = len(conversation().transcript.assistant_turns)
+    assert f'assistant_monitor_assistant_reply_duration_seconds_count{{suite="shop"}} {float(replies)}' in page
+    assert 'assistant_monitor_assistant_reply_duration_seconds_count{suite="desk"} 0.0' in page
+    assert "_created" not in page
+
+
+def test_a_reply_that_was_not_streamed_has_no_time_to_the_first_token() -> None:
+    metrics = Metrics(suites=["shop"])
+    whole = replace(TURNS[1], first_token_seconds=None)
+    metrics.observe("shop", conversation(turns=(TURNS[0], whole)))
+    page = metrics.render()[0].decode()
+    assert 'assistant_monitor_assistant_first_token_seconds_count{suite="shop"} 0.0' in page
+    assert 'assistant_monitor_assistant_reply_duration_seconds_count{suite="shop"} 1.0' in page
+
+
 def test_a_suite_that_is_gone_leaves_no_series_behind() -> None:
-    other = SuiteSnapshot(suite="desk", threshold=0.7, last=CHECK, last_valid=CHECK)
+    other = SuiteSnapshot(suite="desk", watched=Watched(threshold=0.7), last=CHECK, last_valid=CHECK)
     samples = scrape(snapshot(), snapshot(other))
     assert not [labels for _, labels in samples if ("suite", "shop") in labels]
     assert samples[series("score", suite="desk")] == 0.64
@@ -95,6 +137,12 @@ def test_times_are_those_of_the_checks() -> None:
     samples = scrape(snapshot())
     assert samples[series("last_check_timestamp_seconds", suite="shop")] == T0.timestamp()
     assert samples[series("last_valid_check_timestamp_seconds", suite="shop")] == T0.timestamp()
+
+
+def test_a_live_number_that_only_grows_is_a_counter() -> None:
+    page = Metrics(lambda: {"engine_restarts_total": 2.0}).render()[0]
+    assert b"# TYPE assistant_monitor_engine_restarts_total counter\n" in page
+    assert b"assistant_monitor_engine_restarts_total 2.0\n" in page
 
 
 def test_live_gauges_are_asked_at_each_scrape_and_need_no_snapshot() -> None:
@@ -131,13 +179,10 @@ def test_no_accept_header_breaks_a_scrape(accept: str) -> None:
 
 
 def test_promtool_finds_nothing_to_blame() -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("promtool is missing; CI installs it with Debian's package prometheus")
-        pytest.skip("promtool is not installed (Debian: prometheus)")
-    metrics = Metrics(lambda: {"engine_ready": 1.0, "config_reload_success": 1.0})
+    promtool = installed("promtool", "prometheus")
+    metrics = Metrics(lambda: {"engine_ready": 1.0, "engine_restarts_total": 2.0}, ["shop"])
     metrics.publish(snapshot())
+    metrics.observe("shop", conversation())
     run = subprocess.run(
         [promtool, "check", "metrics"], input=metrics.render()[0], capture_output=True, check=False, timeout=60
     )

@@ -10,7 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.schedule import EPOCH, SECOND_PASS, Cron, Every, Schedule, due_slot, latest_slot, next_slot, upcoming
+from monitor.schedule import (
+    EPOCH,
+    SECOND_PASS,
+    Cron,
+    Every,
+    Schedule,
+    due_slot,
+    latest_slot,
+    longest_pause,
+    next_slot,
+    upcoming,
+)
 
 FOUR_HOURS = Every(14400)
 FIVE_MINUTES = Every(300)
@@ -186,3 +197,25 @@ def test_any_text_is_an_expression_or_a_value_error(text: str) -> None:
         assert next_slot(Cron(text), NOON) > NOON
     except ValueError as exc:
         assert "cron expression" in str(exc)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "pause"),
+    [
+        (FOUR_HOURS, timedelta(hours=4)),
+        (Cron("*/20 * * * *"), timedelta(minutes=20)),
+        (Cron("*/5 9-17 * * MON-FRI"), timedelta(days=2, hours=15, minutes=5)),
+        (Cron("0 3 * * *", "Europe/Berlin"), timedelta(days=1)),
+        (Cron("0 0 1 * *"), timedelta(days=31)),
+    ],
+)
+def test_the_longest_pause_is_found_whatever_the_pattern(schedule: Schedule, pause: timedelta) -> None:
+    assert longest_pause(schedule, NOON) == pause
+
+
+@given(SCHEDULES, TIMES)
+def test_no_two_slots_of_the_next_days_are_further_apart_than_the_longest_pause(
+    schedule: Schedule, after: datetime
+) -> None:
+    slots = [slot for slot in upcoming(schedule, after, 8) if slot <= after + timedelta(days=8)]
+    assert all(later - earlier <= longest_pause(schedule, after) for earlier, later in pairwise(slots))

@@ -114,6 +114,30 @@ async def test_time_that_the_assistant_used_up_is_its_fault_whoever_speaks_when_
     assert (done.end, done.outcome) == (EndReason.CONVERSATION_DEADLINE, Outcome.ASSISTANT_TIMEOUT)
 
 
+class Pondering(LinesUser):
+    async def first_turn(self, intent: Intent, *, seed: int) -> UserTurn:
+        await asyncio.sleep(0.02)
+        return await super().first_turn(intent, seed=seed)
+
+
+async def test_the_time_that_the_user_took_is_kept_with_the_turn() -> None:
+    user, assistant = (await play(Pondering(["one"]), EchoAssistant(latency_seconds=9.0))).turns
+    assert user.latency_seconds is not None
+    assert 0.02 <= user.latency_seconds < 9.0
+    assert assistant.latency_seconds == 9.0
+
+
+class SlowToEnd(Pondering):
+    async def next_turn(self, intent: Intent, turns: Sequence[Turn], *, seed: int) -> UserTurn:
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+
+async def test_time_that_the_user_took_is_not_held_against_the_assistant() -> None:
+    done = await play(SlowToEnd(["one"]), EchoAssistant(latency_seconds=0.0), deadline=0.1)
+    assert (done.end, done.outcome) == (EndReason.CHECK_DEADLINE, Outcome.CANCELLED)
+
+
 async def test_a_conversation_that_comes_too_late_is_not_begun() -> None:
     assistant = EchoAssistant()
     done = await play(LinesUser(["one"]), assistant, deadline=-1.0)

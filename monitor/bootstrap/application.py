@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from starlette.types import ASGIApp
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp
 from monitor.assistants.contract import Assistant
 from monitor.bootstrap.parts import open_assistant, open_notifiers, open_store, owner_name, redactor, utc_now
 from monitor.bootstrap.simulator import Simulator, open_simulator, user_examples
+from monitor.check import Conversation, Watched
 from monitor.closing import Known, Surroundings, changes_of, overall_scope
 from monitor.completions import ModelInfo
 from monitor.config import Config
@@ -27,6 +29,7 @@ from monitor.incident import AlertPolicy, Phase, RuleRemoved
 from monitor.metrics import Metrics
 from monitor.notify.contract import Notifier
 from monitor.rules import MeanPolicy
+from monitor.schedule import longest_pause
 from monitor.scorers.conduct import Conduct
 from monitor.scorers.scoring import Scoring
 from monitor.scorers.task import Task
@@ -117,9 +120,12 @@ async def open_application(config: Config, manager: ServiceManager) -> AsyncIter
         simulator: Simulator | None = None
 
         def live() -> dict[str, float]:
-            return {"engine_ready": float(simulator is not None and _is_engine_ready(simulator))}
+            return {
+                "store_reachable": float(store.is_reachable),
+                "heartbeat_age_seconds": pulse.age_seconds,
+            } | _engine_numbers(config, simulator)
 
-        metrics = Metrics(live)
+        metrics = Metrics(live, config.suites)
         metrics_url, pages_url = _serve(config, stack, store, metrics, pulse)
 
         def wait_on(seconds: float) -> None:
@@ -129,10 +135,10 @@ async def open_application(config: Config, manager: ServiceManager) -> AsyncIter
         simulator = await stack.enter_async_context(open_simulator(config, is_daemon=True, on_wait=wait_on))
         pulse.reason = "starting"
         channels = await stack.enter_async_context(open_notifiers(config))
-        thresholds = {name: suite.threshold for name, suite in config.suites.items()}
+        watched = {name: _watched(config, name) for name in config.suites}
 
         async def publish() -> None:
-            metrics.publish(await store.offload(store.snapshot, thresholds, now=utc_now()))
+            metrics.publish(await store.offload(store.snapshot, watched, now=utc_now()))
 
         assistants = {
             name: await stack.enter_async_context(open_assistant(config, name))
@@ -148,6 +154,7 @@ async def open_application(config: Config, manager: ServiceManager) -> AsyncIter
                 channels=channels,
                 base_url=config.settings.public_url or pages_url,
                 publish=publish,
+                observe=partial(metrics.observe, name),
             )
             for name, suite in config.suites.items()
         }
@@ -176,6 +183,7 @@ def build_check(
     channels: Mapping[str, Notifier],
     base_url: str | None,
     publish: Callable[[], Awaitable[None]],
+    observe: Callable[[Conversation], None] = lambda _: None,
 ) -> HealthCheck:
     """Everything that one suite's checks need, put together."""
     settings, suite = config.settings, config.suites[suite_name]
@@ -205,7 +213,18 @@ def build_check(
         conversation_timeout_seconds=limits.conversation_timeout_seconds,
         now=utc_now,
         publish=publish,
+        observe=observe,
     )
+
+
+def _watched(config: Config, suite_name: str) -> Watched:
+    """What is expected of a suite. Two slots may be lost before it counts as unwatched."""
+    suite, schedule = config.settings.suites[suite_name], config.schedules[suite_name]
+    stale_after = None
+    if schedule is not None:
+        pause = longest_pause(schedule, utc_now()).total_seconds()
+        stale_after = 2 * pause + suite.timeout_seconds + suite.second_attempt_grace_seconds
+    return Watched(threshold=config.suites[suite_name].threshold, stale_after_seconds=stale_after)
 
 
 def build_scoring(config: Config) -> Scoring:
@@ -264,5 +283,16 @@ def _listen(stack: AsyncExitStack, app: ASGIApp, address: Address | None) -> str
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def _is_engine_ready(simulator: Simulator) -> bool:
-    return simulator.supervisor is None or simulator.supervisor.state is EngineState.READY
+def _engine_numbers(config: Config, simulator: Simulator | None) -> dict[str, float]:
+    """How the user model's server is. Nothing where users have none."""
+    if config.settings.simulator.kind == "scripted":
+        return {}
+    if simulator is None:
+        return {"engine_ready": 0.0}
+    if simulator.supervisor is None:
+        answered = simulator.client.is_answered if simulator.client else None
+        return {} if answered is None else {"engine_ready": float(answered)}
+    return {
+        "engine_ready": float(simulator.supervisor.state is EngineState.READY),
+        "engine_restarts_total": float(simulator.supervisor.restarts),
+    }

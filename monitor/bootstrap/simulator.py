@@ -42,6 +42,7 @@ class Simulator:
 
     user: UserSimulator
     model: ModelInfo | None = None
+    client: CompletionClient | None = None
     supervisor: EngineSupervisor | None = None
 
 
@@ -60,7 +61,7 @@ async def open_simulator(
     async with AsyncExitStack() as stack:
         client, supervisor = await _open_client(config, stack, is_daemon=is_daemon, on_wait=on_wait)
         info = await _model_info(config, client)
-        yield Simulator(user=_user(config, client, info), model=info, supervisor=supervisor)
+        yield Simulator(user=_user(config, client, info), model=info, client=client, supervisor=supervisor)
 
 
 def user_examples() -> str:

@@ -37,6 +37,8 @@ from monitor.store import Store
 from monitor.text import printable
 
 DELIVERY_SECONDS = 20.0
+WIDTH_95 = 1.96
+"""Standard errors to each side of a mean that hold it in 95 of 100 repetitions."""
 
 
 @click.command()
@@ -130,6 +132,7 @@ def describe(check: CheckRecord, conversations: Sequence[Conversation]) -> dict[
         "reason": check.reason,
         "average_score": summary.mean,
         "average_score_completed": summary.mean_scored,
+        "standard_error": summary.standard_error,
         "success_rate": summary.success_rate,
         "average_turns": summary.average_turns,
         "total_tests": summary.planned,
@@ -184,7 +187,11 @@ def show(check: CheckRecord, threshold: float) -> None:
     out = Output()
     out.print(table)
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(summary.outcomes.items()))
-    out.say(f"average {number(summary.mean)} (threshold {threshold:.2f}), success rate {number(summary.success_rate)}")
+    margin = "" if summary.standard_error is None else f" ± {WIDTH_95 * summary.standard_error:.2f}"
+    out.say(
+        f"average {number(summary.mean)}{margin} (threshold {threshold:.2f}), "
+        f"success rate {number(summary.success_rate)}"
+    )
     out.say(f"{outcomes or 'no conversations'}; {printable(check.reason)}")
     out.say(f"check {check.id}, seed {check.seed}, epoch {check.epoch}, {check.duration_seconds:.1f} s")
 

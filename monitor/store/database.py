@@ -10,6 +10,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from monitor.errors import StoreCorrupt, StoreUnavailable
 from monitor.store.failures import is_transient, translate
 
 P = ParamSpec("P")
@@ -20,10 +21,14 @@ _FIRST_PAUSE_SECONDS = 0.05
 
 
 class Database:
-    """Runs functions of a connection, each in a transaction of its own."""
+    """Runs functions of a connection, each in a transaction of its own.
+
+    `is_reachable`: whether the newest transaction found the database there and whole.
+    """
 
     def __init__(self, engine: Engine, sleep: Callable[[float], None] = time.sleep) -> None:
         self.engine = engine
+        self.is_reachable = True
         self._sleep = sleep
         self._writer = engine.execution_options(writes=True)
         is_sqlite = engine.dialect.name == "sqlite"
@@ -49,10 +54,15 @@ class Database:
         for pause in self._pauses():
             try:
                 with engine.begin() as connection:
-                    return work(connection)
+                    result = work(connection)
             except SQLAlchemyError as error:
                 if pause is None or not is_transient(error):
-                    raise translate(error) from error
+                    failure = translate(error)
+                    self.is_reachable = not isinstance(failure, StoreUnavailable | StoreCorrupt)
+                    raise failure from error
+            else:
+                self.is_reachable = True
+                return result
             self._sleep(pause)
         raise AssertionError("unreachable: the last try returns or raises")
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Select, desc, func, select, union_all
 
-from monitor.check import CheckRecord, CheckStatus, Snapshot, SuiteSnapshot
+from monitor.check import CheckRecord, CheckStatus, Snapshot, SuiteSnapshot, Watched
 from monitor.incident import NotificationKind, NotificationStatus
 from monitor.store import counters
 from monitor.store.checks import ALERTING
@@ -20,8 +20,8 @@ from monitor.verdict import Verdict
 VALID = (CheckStatus.HEALTHY, CheckStatus.DEGRADED)
 
 
-def take(connection: Connection, suites: Mapping[str, float], *, now: datetime) -> Snapshot:
-    """The state of the named suites (name -> threshold) and the totals.
+def take(connection: Connection, suites: Mapping[str, Watched], *, now: datetime) -> Snapshot:
+    """The state of the named suites and the totals.
 
     Checks made by hand are counted and otherwise left out. `verdicts` are those of the newest valid check. Counts of
     running checks and pending notifications are of this moment; all others only grow.
@@ -38,7 +38,7 @@ def take(connection: Connection, suites: Mapping[str, float], *, now: datetime) 
     )
 
 
-def _suites(connection: Connection, suites: Mapping[str, float]) -> tuple[SuiteSnapshot, ...]:
+def _suites(connection: Connection, suites: Mapping[str, Watched]) -> tuple[SuiteSnapshot, ...]:
     if not suites:
         return ()
     newest = [_newest_id(suite) for suite in suites] + [
@@ -54,12 +54,12 @@ def _suites(connection: Connection, suites: Mapping[str, float]) -> tuple[SuiteS
     return tuple(
         SuiteSnapshot(
             suite=suite,
-            threshold=threshold,
+            watched=watched,
             last=last[suite],
             last_valid=(best := valid[suite]),
             verdicts=tuple(verdicts[best.id]) if best else (),
         )
-        for suite, threshold in suites.items()
+        for suite, watched in suites.items()
     )
 
 

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from monitor.check import CheckRecord, CheckStatus, Conversation, Slot, Snapshot
+from monitor.check import CheckRecord, CheckStatus, Conversation, Slot, Snapshot, Watched
 from monitor.errors import SchemaMismatch
 from monitor.incident import AlertState, Incident, Notification, NotificationStatus
 from monitor.store import alerts, checks, closing, conversations, outbox, recovery, slots, snapshot
@@ -62,6 +62,11 @@ class Store:
             database.close()
             raise
         return cls(database, path)
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether the newest transaction found the database there and whole."""
+        return self._database.is_reachable
 
     def lock(self) -> None:
         """Be the only daemon of a SQLite file. Raises AlreadyRunning. PostgreSQL needs no lock: daemons are equals."""
@@ -227,8 +232,8 @@ class Store:
 
     # what the world sees
 
-    def snapshot(self, suites: Mapping[str, float], *, now: datetime) -> Snapshot:
-        """Everything that `/metrics` shows. `suites`: name -> threshold."""
+    def snapshot(self, suites: Mapping[str, Watched], *, now: datetime) -> Snapshot:
+        """Everything that `/metrics` shows."""
         return self._database.read(snapshot.take, suites, now=now)
 
     def retire(self, *, older_than: datetime, batch: int) -> int:

@@ -67,7 +67,7 @@ class Happening:
 def suite_row(snapshot: SuiteSnapshot, checks: Sequence[CheckRecord]) -> SuiteRow:
     """A suite with its recent checks, newest first."""
     means = [c.summary.mean for c in reversed(checks) if c.summary is not None and c.summary.mean is not None]
-    return SuiteRow(snapshot=snapshot, checks=tuple(checks), trend=draw_trend(means, snapshot.threshold))
+    return SuiteRow(snapshot=snapshot, checks=tuple(checks), trend=draw_trend(means, snapshot.watched.threshold))
 
 
 def draw_trend(means: Sequence[float], threshold: float) -> Trend | None:

@@ -20,6 +20,7 @@ REPORTED = {
     "reason",
     "average_score",
     "average_score_completed",
+    "standard_error",
     "success_rate",
     "average_turns",
     "total_tests",
@@ -52,7 +53,7 @@ async def test_a_healthy_assistant_is_shown_and_stored(assistant: ScriptedAssist
     done = await asyncio.to_thread(run, "check", "--config", write_config(tmp_path, assistant.url))
     assert done.code == 0
     assert done.out.startswith("shop: healthy")
-    assert "average 1.00 (threshold 0.70), success rate 1.00\n2 completed; " in done.out
+    assert "average 1.00 ± 0.60 (threshold 0.70), success rate 1.00\n2 completed; " in done.out
     store = Store.open(f"sqlite:///{tmp_path}/state/monitor.sqlite3")
     (stored,) = store.checks()
     store.close()

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block, ContextBlock, HeaderBlock, SectionBlock
 from slack_sdk.models.metadata import Metadata
@@ -111,7 +111,6 @@ def test_nothing_that_a_stranger_wrote_comes_alive(live: str) -> None:
 
 
 @given(texts)
-@settings(deadline=None)
 def test_every_link_is_ours_and_every_limit_holds_whatever_is_said(text: str) -> None:
     message = Message(kind=NotificationKind.INFO, alert=hostile_alert(text), dedup_key=text)
     for rendered in (render(message), render_closed_opening(message)):

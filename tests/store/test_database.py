@@ -70,6 +70,17 @@ def test_a_file_that_stays_locked_is_unavailable(sqlite_url: str, writer: sqlite
     assert len(pauses) == TRIES - 1
 
 
+def test_whether_the_database_is_there_is_known_from_the_newest_transaction(
+    sqlite_url: str, writer: sqlite3.Connection
+) -> None:
+    with transactions(sqlite_url, sleep=lambda _: None, lock_wait_seconds=0.0) as database:
+        with pytest.raises(StoreUnavailable):
+            database.write(count)
+        assert not database.is_reachable
+        assert database.read(counted) == []
+        assert database.is_reachable
+
+
 def test_readers_are_not_held_up_by_a_writer(sqlite_url: str, writer: sqlite3.Connection) -> None:
     with closing(Store.open(sqlite_url)) as store:
         assert store.checks() == []
@@ -204,4 +215,4 @@ def test_a_write_survives_the_power(sqlite_url: str) -> None:
 async def test_a_call_is_run_off_the_loop(store: Store) -> None:
     await store.offload(store.open_check, a_check(), None)
     assert await store.offload(store.check, "c1") == a_check()
-    assert (await store.offload(store.snapshot, {"main": 0.7}, now=NOW)).taken_at == NOW
+    assert (await store.offload(store.snapshot, {}, now=NOW)).taken_at == NOW

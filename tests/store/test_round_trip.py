@@ -17,7 +17,7 @@ from monitor.store import NotificationDraft, Store
 from tests.store import strategies
 from tests.store.samples import a_check
 
-FEW = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.fixture(scope="module")

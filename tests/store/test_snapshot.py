@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from monitor.check import CheckStatus, Trigger
+from monitor.check import CheckStatus, Trigger, Watched
 from monitor.incident import NotificationStatus
 from monitor.store import Closing, Store
 from monitor.store.closing import AlertChanges
@@ -17,7 +17,7 @@ from tests.store.samples import (
     an_incident,
 )
 
-SUITES = {"main": 0.7, "other": 0.8}
+SUITES = {"main": Watched(threshold=0.7), "other": Watched(threshold=0.8, stale_after_seconds=60)}
 
 
 def end(store: Store, check_id: str, seconds: float, status: CheckStatus, **changes: object) -> None:
@@ -28,9 +28,8 @@ def end(store: Store, check_id: str, seconds: float, status: CheckStatus, **chan
 
 def test_a_blank_database_shows_the_configured_suites_and_nothing_else(store: Store) -> None:
     snapshot = store.snapshot(SUITES, now=NOW)
-    assert [(s.suite, s.threshold, s.last, s.last_valid) for s in snapshot.suites] == [
-        ("main", 0.7, None, None),
-        ("other", 0.8, None, None),
+    assert [(s.suite, s.watched, s.last, s.last_valid) for s in snapshot.suites] == [
+        (name, watched, None, None) for name, watched in SUITES.items()
     ]
     assert (snapshot.taken_at, snapshot.checks, snapshot.incidents_open) == (NOW, {}, {})
 

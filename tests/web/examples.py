@@ -18,6 +18,7 @@ from monitor.check import (
     Snapshot,
     SuiteSnapshot,
     Trigger,
+    Watched,
 )
 from monitor.errors import StoreUnavailable
 from monitor.incident import Alert, Incident, Notification, NotificationKind, NotificationStatus
@@ -215,7 +216,7 @@ def notification(channel: str, status: NotificationStatus, *, attempts: int = 1,
 
 
 def snapshot(*suites: SuiteSnapshot) -> Snapshot:
-    suites = suites or (SuiteSnapshot(suite="shop", threshold=0.70, last=CHECK, last_valid=CHECK),)
+    suites = suites or (SuiteSnapshot(suite="shop", watched=Watched(threshold=0.70), last=CHECK, last_valid=CHECK),)
     return Snapshot(
         taken_at=T0 + timedelta(minutes=4),
         suites=suites,

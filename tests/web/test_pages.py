@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from monitor.check import Conversation, Snapshot, SuiteSnapshot
+from monitor.check import Conversation, Snapshot, SuiteSnapshot, Watched
 from monitor.incident import NotificationStatus
 from monitor.score import ComponentScore, Evidence, ItemScore, Score
 from monitor.transcript import EndReason, Sampled, ToolCall
@@ -98,7 +98,7 @@ async def test_the_overview_names_suites_checks_and_open_incidents() -> None:
 
 
 async def test_a_running_first_check_shows_no_average() -> None:
-    fresh = snapshot(SuiteSnapshot(suite="shop", threshold=0.7, last=RUNNING, last_valid=None))
+    fresh = snapshot(SuiteSnapshot(suite="shop", watched=Watched(threshold=0.7), last=RUNNING, last_valid=None))
     app = pages_app(MemoryRecords(stored_checks=(RUNNING,)), lambda: fresh, clock=lambda: T0)
     async with client(app) as browser:
         html = (await browser.get("/")).text

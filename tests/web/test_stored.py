@@ -8,7 +8,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from monitor.check import CheckStatus
+from monitor.check import CheckStatus, Watched
 from monitor.metrics import Metrics
 from monitor.store import Closing, Store
 from monitor.store.migrate import upgrade
@@ -42,7 +42,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     ],
 )
 def test_what_is_stored_is_shown(store: Store, path: str, shown: str) -> None:
-    app = pages_app(store, lambda: store.snapshot({"shop": 0.7}, now=T0), clock=lambda: T0)
+    app = pages_app(store, lambda: store.snapshot({"shop": Watched(threshold=0.7)}, now=T0), clock=lambda: T0)
     server = WebServer(app, host="127.0.0.1", port=0)
     server.start()
     try:
@@ -55,7 +55,7 @@ def test_what_is_stored_is_shown(store: Store, path: str, shown: str) -> None:
 
 def test_the_store_s_snapshot_is_exported_as_it_is(store: Store) -> None:
     metrics = Metrics()
-    metrics.publish(store.snapshot({"shop": 0.7}, now=T0))
+    metrics.publish(store.snapshot({"shop": Watched(threshold=0.7)}, now=T0))
     page = metrics.render()[0].decode()
     assert 'assistant_monitor_score{suite="shop"} 0.64\n' in page
     assert 'assistant_monitor_checks_total{status="degraded",suite="shop"} 1.0\n' in page
