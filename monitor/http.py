@@ -299,9 +299,14 @@ def _kind(exc: Exception) -> str:
         return "dns_failed"
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
         return "tls_failed"
-    if any(isinstance(cause, h11.RemoteProtocolError) for cause in causes):
+    if any(isinstance(cause, h11.RemoteProtocolError) and not _is_cut_off(cause) for cause in causes):
         return "malformed"
     return "connection_failed"
+
+
+def _is_cut_off(error: h11.RemoteProtocolError) -> bool:
+    """Whether what came was HTTP until the server was gone. h11 tells the two apart by its words alone."""
+    return "closed connection" in str(error)
 
 
 def _causes(exc: BaseException | None) -> Iterator[BaseException]:

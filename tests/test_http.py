@@ -147,7 +147,7 @@ async def test_a_large_compressed_body_loses_nothing(serve_assistant: ServeAssis
     "reaction",
     [
         raw(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"),
-        raw(b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nshort"),
+        raw(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nno size\r\n"),
         responds(body=gzip.compress(bytes(100))[:-9], headers={"content-encoding": "gzip"}),
         responds(body=b"plain after all", headers={"content-encoding": "gzip"}),
         responds(body=b"x", headers={"content-encoding": "br"}),
@@ -171,6 +171,22 @@ async def test_a_connection_that_breaks_may_have_been_sent_the_request(
     client: HttpClient, serve_assistant: ServeAssistant
 ) -> None:
     server = await serve_assistant(lambda _request: hangs_up())
+    failure = await failure_of(client, server.url)
+    assert (failure.kind, failure.sent) == ("connection_failed", True)
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"HTTP/1.1 200 OK\r\ncontent-len",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nshort",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nshort\r\n",
+    ],
+)
+async def test_a_response_that_breaks_off_is_a_failed_connection(
+    client: HttpClient, serve_assistant: ServeAssistant, begun: bytes
+) -> None:
+    server = await serve_assistant(lambda _request: raw(begun))
     failure = await failure_of(client, server.url)
     assert (failure.kind, failure.sent) == ("connection_failed", True)
 

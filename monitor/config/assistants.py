@@ -92,12 +92,25 @@ class AssistantSettings(Section):
             if name.lower() in _OURS:
                 problems.append((name, "is set by the monitor itself; remove this header"))
         problems += [(f"headers.{name}", _NOT_HERE) for name in self.headers if _SECRET_NAME.search(name)]
-        problems += [(f"extra_body.{name}", _NOT_THERE) for name in self.extra_body if _SECRET_NAME.search(name)]
+        problems += [
+            (f"extra_body.{name}", _NOT_THERE)
+            for name, value in self.extra_body.items()
+            if _SECRET_NAME.search(name) and _holds_text(value)
+        ]
         if self.turn_timeout_seconds > self.conversation_timeout_seconds:
             problems.append(("turn_timeout", "is longer than conversation_timeout; shorten it"))
         if problems:
             raise wrong(*problems)
         return self
+
+
+def _holds_text(value: JsonValue) -> bool:
+    """Whether a secret could stand in it; a number, as of `max_tokens` or `stop_token_ids`, is none."""
+    if isinstance(value, dict):
+        return any(_holds_text(part) for part in value.values())
+    if isinstance(value, list):
+        return any(_holds_text(part) for part in value)
+    return isinstance(value, str)
 
 
 _NOT_THERE = "looks like a secret, which is never written here; remove it"

@@ -113,6 +113,21 @@ def test_a_header_that_looks_secret_is_refused(tmp_path: Path, name: str) -> Non
     assert "hunter2" not in problem
 
 
+@pytest.mark.parametrize("field", ["max_tokens: 24", "stop_token_ids: [2, 5]", "max_completion_tokens: null"])
+def test_a_number_in_the_extra_body_is_no_secret(tmp_path: Path, field: str) -> None:
+    config = CONFIG.replace('completions"}', f'completions", extra_body: {{{field}}}}}')
+    (name,) = loaded(tmp_path, config).settings.assistants["production"].extra_body
+    assert field.startswith(name)
+
+
+@pytest.mark.parametrize("field", ["api_key: hunter2", "tokens: [1, hunter2]", "credentials: {id: hunter2}"])
+def test_text_in_the_extra_body_that_looks_secret_is_refused(tmp_path: Path, field: str) -> None:
+    config = CONFIG.replace('completions"}', f'completions", extra_body: {{{field}}}}}')
+    (problem, *_) = problems(tmp_path, config)
+    assert "looks like a secret" in problem
+    assert "hunter2" not in problem
+
+
 def test_a_secret_header_is_read_like_any_secret(tmp_path: Path) -> None:
     config = CONFIG.replace('completions"}', 'completions", secret_headers: {X-Key: {value_env: KEY}}}')
     assistant = loaded(tmp_path, config, env={"KEY": "hunter2"}).settings.assistants["production"]
