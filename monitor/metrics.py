@@ -79,7 +79,8 @@ class Metrics:
             _observe(self._reply, suite, turn.latency_seconds)
             _observe(self._first_token, suite, turn.first_token_seconds)
         for turn in conversation.transcript.user_turns:
-            _observe(self._user_turn, suite, turn.latency_seconds)
+            if not turn.is_fixed_text:
+                _observe(self._user_turn, suite, turn.latency_seconds)
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """The page and its content type: OpenMetrics if the Accept header names it, else the text format."""

@@ -1,4 +1,7 @@
-"""systemd's notify protocol (sd_notify(3)): tells the service manager how the daemon is, and nothing else.
+"""systemd's notify protocol (sd_notify(3)): tells the service manager how a process is, and nothing else.
+
+The daemon speaks it, and an engine that is a service of its own; an engine that is the daemon's child is the
+daemon's concern alone.
 
 Without NOTIFY_SOCKET every call does nothing.
 """
@@ -21,7 +24,7 @@ class ServiceManager:
         self.watchdog_seconds = int(wanted) / 1e6 if wanted.isdigit() and int(wanted) and is_ours else None
 
     def ready(self, status: str) -> None:
-        """The daemon does its work."""
+        """It does its work."""
         self._send("READY=1", f"STATUS={status}")
 
     def starting(self, status: str, extend_seconds: float) -> None:

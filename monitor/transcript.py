@@ -157,6 +157,11 @@ class Turn:
     finish_reason: str | None = None
     sampled: Sampled | None = None
 
+    @property
+    def is_fixed_text(self) -> bool:
+        """Whether no model made it, so that its time and likelihood say nothing."""
+        return self.role is Role.USER and (self.sampled is None or self.sampled.tokens is None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transcript:

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from monitor.check import CheckStatus, Snapshot, SuiteSnapshot, Watched
 from monitor.metrics import OPENMETRICS, PREFIX, Metrics
-from monitor.transcript import Outcome
+from monitor.transcript import Outcome, Sampled
 from tests.installed import installed
 from tests.web.examples import CHECK, RUNNING, SUMMARY, T0, TURNS, conversation, snapshot
 
@@ -187,3 +187,12 @@ def test_promtool_finds_nothing_to_blame() -> None:
         [promtool, "check", "metrics"], input=metrics.render()[0], capture_output=True, check=False, timeout=60
     )
     assert (run.returncode, run.stdout, run.stderr) == (0, b"", b"")
+
+
+def test_a_script_takes_no_time_of_a_user_model() -> None:
+    metrics = Metrics(suites=["shop"])
+    metrics.observe("shop", conversation(turns=(replace(TURNS[0], latency_seconds=0.1, sampled=Sampled()), TURNS[1])))
+    assert 'assistant_monitor_user_turn_duration_seconds_count{suite="shop"} 0.0' in metrics.render()[0].decode()
+    drawn = replace(TURNS[0], latency_seconds=0.1, sampled=Sampled(tokens=4))
+    metrics.observe("shop", conversation(turns=(drawn, TURNS[1])))
+    assert 'assistant_monitor_user_turn_duration_seconds_count{suite="shop"} 1.0' in metrics.render()[0].decode()

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.cli.exit_codes import ExitCode
-from monitor.cli.main import cli
+from monitor.cli.main import COMMANDS
 from monitor.metrics import LIVE_HELP, Metrics
 from monitor.transcript import Outcome
 
@@ -32,7 +32,7 @@ def test_every_setting_is_in_the_readme(name: str) -> None:
     assert re.search(rf"[`.]{re.escape(name)}[`.]|\{{{re.escape(name)}\}}", README)
 
 
-@pytest.mark.parametrize("command", sorted(cli.commands))
+@pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_every_command_is_in_the_readme(command: str) -> None:
     assert f"`{command}`" in README
 

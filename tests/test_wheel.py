@@ -16,7 +16,15 @@ import pytest
 from monitor import __version__
 
 ROOT = Path(__file__).parents[1]
-SHIPPED_FOLDERS = {"config": "monitor/_config", "migrations": "monitor/_migrations", "monitor": "monitor"}
+SHIPPED = {
+    "config/demo.yaml": "monitor/_config/demo.yaml",
+    "config/monitor.yaml": "monitor/_config/monitor.yaml",
+    "config/intents": "monitor/_config/intents",
+    "config/prompts": "monitor/_config/prompts",
+    "config/schema": "monitor/_config/schema",
+    "migrations": "monitor/_migrations",
+    "monitor": "monitor",
+}
 NEEDED = {
     "monitor/_migrations/env.py",
     "monitor/_migrations/versions/0001_initial.py",
@@ -105,11 +113,11 @@ def test_it_holds_what_the_program_reads(wheel: Path) -> None:
     assert NEEDED - names(wheel) == set()
 
 
-def test_it_holds_just_the_files_of_its_folders(wheel: Path) -> None:
+def test_it_holds_just_these_files_and_so_no_secret_that_lies_beside_them(wheel: Path) -> None:
     wanted = {
-        f"{place}/{file.relative_to(ROOT / folder)}"
-        for folder, place in SHIPPED_FOLDERS.items()
-        for file in (ROOT / folder).rglob("*")
+        (place / file.relative_to(ROOT / source)).as_posix()
+        for source, place in ((name, Path(place)) for name, place in SHIPPED.items())
+        for file in [ROOT / source, *(ROOT / source).rglob("*")]
         if file.is_file() and "__pycache__" not in file.parts
     }
     assert {name for name in names(wheel) if ".dist-info/" not in name} == wanted

@@ -6,13 +6,17 @@ import asyncio
 import os
 import socket
 import tempfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from monitor.completions import CompletionClient, ModelInfo, read_model_info
 from monitor.config import Config
+from monitor.config.fields import LONGEST_SOCKET_PATH
+from monitor.config.simulator import EngineSettings as EngineLimits
 from monitor.config.simulator import ModelSettings
 from monitor.engine.settings import EngineSettings
 from monitor.errors import ConfigError, EngineFailure
@@ -29,8 +33,8 @@ from monitor.user.scripted import ScriptedUser
 from monitor.user.userlm import UserLm
 
 SOCKET_NAME = "engine.sock"
-LONGEST_SOCKET_PATH = 100
-"""Unix sockets end at 108 bytes (unix(7))."""
+SOCKET_URL = "http://engine"
+"""What a server on a Unix socket is called in requests; nobody looks the name up."""
 RECOVERY_SECONDS = 1.0
 ENGINE_RESPONSE_BYTES = 100_000_000
 ENGINE_CONNECTIONS = 1000
@@ -74,7 +78,7 @@ async def _open_client(
 ) -> tuple[CompletionClient, EngineSupervisor | None]:
     """A client of the model's server, and who keeps that server alive if it is ours."""
     if config.settings.simulator.servers:
-        return _server_client(config, stack), None
+        return _server_client(config, stack, is_daemon=is_daemon, on_wait=on_wait), None
     path = config.settings.state_dir / SOCKET_NAME
     if not is_daemon:
         if _is_listening(path):
@@ -89,15 +93,22 @@ async def _open_client(
 
 
 def _child_client(stack: AsyncExitStack, path: Path, supervisor: EngineSupervisor | None) -> CompletionClient:
-    return CompletionClient(_http(stack, path), "http://engine", recover=_recovery(supervisor))
+    return CompletionClient(_http(stack, path), SOCKET_URL, recover=_recovery(supervisor))
 
 
-def _server_client(config: Config, stack: AsyncExitStack) -> CompletionClient:
+def _server_client(
+    config: Config, stack: AsyncExitStack, *, is_daemon: bool, on_wait: Callable[[float], None]
+) -> CompletionClient:
     if len(config.settings.simulator.servers) > 1:
         raise ConfigError([f"{config.path}: simulator.servers: this version uses one server; keep the first"])
     server = config.settings.simulator.servers[0]
     key = server.api_key.reveal() if server.api_key else None
-    return CompletionClient(_http(stack), server.url, model=server.model, api_key=key, recover=_recovery(None))
+    url, recover = server.url, _recovery(None)
+    if server.socket is not None:
+        url = SOCKET_URL
+        if is_daemon:
+            recover = _return_of(server.socket, config.settings.simulator.engine.startup_timeout_seconds, on_wait)
+    return CompletionClient(_http(stack, server.socket), url, model=server.model, api_key=key, recover=recover)
 
 
 def _http(stack: AsyncExitStack, path: Path | None = None) -> HttpClient:
@@ -117,24 +128,29 @@ def _model(config: Config) -> ModelSettings:
     return model
 
 
+def engine_options(model: ModelSettings, engine: EngineLimits, cache_dir: Path) -> dict[str, Any]:
+    """An engine's settings as the configuration has them, but for its address."""
+    return {
+        "model": model.name,
+        "revision": model.revision,
+        "device": model.device,
+        "dtype": model.dtype,
+        "max_context": engine.max_context,
+        "max_batch_tokens": engine.max_batch_tokens,
+        "max_slots": engine.max_slots,
+        "queue": engine.queue,
+        "threads": engine.threads,
+        "cache_dir": cache_dir,
+        "startup_seconds": engine.startup_timeout_seconds,
+    }
+
+
 def _supervisor(config: Config, path: Path, on_wait: Callable[[float], None]) -> EngineSupervisor:
     if len(str(path)) > LONGEST_SOCKET_PATH:
         raise ConfigError([f"{config.path}: state_dir: {path} is too long for a Unix socket; choose a shorter folder"])
-    model, engine = _model(config), config.settings.simulator.engine
-    settings = EngineSettings(
-        model=model.name,
-        revision=model.revision,
-        device=model.device,
-        dtype=model.dtype,
-        socket=path,
-        max_context=engine.max_context,
-        max_batch_tokens=engine.max_batch_tokens,
-        max_slots=engine.max_slots,
-        queue=engine.queue,
-        threads=engine.threads,
-        cache_dir=config.model_cache_dir,
-        parent_pid=os.getpid(),
-    )
+    engine = config.settings.simulator.engine
+    options = engine_options(_model(config), engine, config.model_cache_dir)
+    settings = EngineSettings(**options, socket=path, parent_pid=os.getpid())
     patience = Patience(startup=engine.startup_timeout_seconds, health_interval=0.5)
     # OpenMP's idle threads spin by default; beside other busy processes that costs many times what it saves.
     env = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
@@ -146,6 +162,19 @@ def _recovery(supervisor: EngineSupervisor | None) -> Callable[[], Awaitable[Non
         await asyncio.sleep(RECOVERY_SECONDS)
         if supervisor is not None:
             await supervisor.wait_ready()
+
+    return recover
+
+
+def _return_of(path: Path, patience_seconds: float, on_wait: Callable[[float], None]) -> Callable[[], Awaitable[None]]:
+    """Waits for the engine of another service, which listens once it has loaded its model."""
+
+    async def recover() -> None:
+        await asyncio.sleep(RECOVERY_SECONDS)
+        began = time.monotonic()
+        while not _is_listening(path) and time.monotonic() - began < patience_seconds:
+            on_wait(time.monotonic() - began)
+            await asyncio.sleep(RECOVERY_SECONDS)
 
     return recover
 
@@ -177,7 +206,7 @@ def _user(config: Config, client: CompletionClient, info: ModelInfo) -> UserSimu
 
 
 def _is_listening(path: Path) -> bool:
-    """Whether a running daemon's engine can be reached there."""
+    """Whether an engine can be reached there."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(str(path))

@@ -17,7 +17,6 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from monitor.bootstrap.parts import redactor
 from monitor.config import Config, load
 from monitor.errors import ConfigError
 from monitor.logs import configure_logging
@@ -59,18 +58,25 @@ def config_option(command: Callable[..., T]) -> Callable[..., T]:
     )(command)
 
 
-def read_config(path: Path | None) -> Config:
-    """The configuration. Raises ConfigError."""
+def config_file(path: Path | None) -> Path:
+    """The file that was named, or the first that lies where configurations lie. Raises ConfigError."""
     if path is None:
         path = next((place for place in CONFIG_PLACES if os.access(place, os.F_OK)), None)
     if path is None:
         places = " nor ".join(map(str, CONFIG_PLACES))
         raise ConfigError([f"no configuration: there is neither {places}; name a file with --config FILE"])
-    return load(path, os.environ)
+    return path
+
+
+def read_config(path: Path | None) -> Config:
+    """The configuration. Raises ConfigError."""
+    return load(config_file(path), os.environ)
 
 
 def log_as_configured(config: Config, *, level: str | None = None) -> None:
     """Start logging, secrets replaced. Commands that people watch raise the level."""
+    from monitor.bootstrap.parts import redactor  # it knows every part of the monitor, and takes its time
+
     logging = config.settings.logging
     configure_logging(level or logging.level, logging.format, redactor(config))
 

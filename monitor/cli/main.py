@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import sys
 from collections.abc import Sequence
@@ -11,14 +12,8 @@ from io import TextIOWrapper
 import click
 
 from monitor import __version__
-from monitor.cli.check import check
 from monitor.cli.context import tell
-from monitor.cli.demo import demo
-from monitor.cli.engine import engine, models
 from monitor.cli.exit_codes import ExitCode, code_of_error
-from monitor.cli.run import health, run
-from monitor.cli.setup import db, show_validation, test_alert
-from monitor.cli.simulate import simulate
 from monitor.errors import MonitorError
 from monitor.text import printable
 
@@ -26,14 +21,40 @@ log = logging.getLogger(__name__)
 LINE_CHARACTERS = 2000
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+COMMANDS = {
+    "demo": "monitor.cli.demo:demo",
+    "run": "monitor.cli.run:run",
+    "check": "monitor.cli.check:check",
+    "simulate": "monitor.cli.simulate:simulate",
+    "validate": "monitor.cli.setup:show_validation",
+    "test-alert": "monitor.cli.setup:test_alert",
+    "db": "monitor.cli.setup:db",
+    "models": "monitor.cli.engine:models",
+    "engine": "monitor.cli.engine:engine",
+    "health": "monitor.cli.health:health",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when the command is asked for: no command pays for the others."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every name, in the order in which a newcomer needs them."""
+        return [*COMMANDS, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        if cmd_name not in COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="assistant-monitor")
 def cli() -> None:
     """Simulated users talk to a production assistant; a fall in the answers wakes somebody."""
-
-
-for command in (demo, run, check, simulate, show_validation, test_alert, db, models, engine, health):
-    cli.add_command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

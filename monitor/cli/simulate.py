@@ -119,7 +119,7 @@ def _find(suite: Suite, intent_id: str) -> Intent:
 def _line(turn: Turn, redact: Callable[[str], str]) -> Text:
     colour = "cyan" if turn.role is Role.USER else "green"
     facts = []
-    if turn.latency_seconds is not None:
+    if turn.latency_seconds is not None and not turn.is_fixed_text:
         facts.append(f"{turn.latency_seconds:.2f} s")
     if turn.sampled and turn.sampled.tries > 1:
         facts.append(f"{turn.sampled.tries} tries: {', '.join(turn.sampled.hits)}")

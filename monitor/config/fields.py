@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ from pydantic_core import PydanticCustomError, core_schema
 from monitor.config.secrets import surroundings
 
 T = TypeVar("T")
+UNIX = "unix://"
+LONGEST_SOCKET_PATH = 100
+"""In bytes; Unix sockets end at 108 (unix(7))."""
 
 
 class Section(BaseModel):
@@ -66,6 +70,18 @@ def check_url(value: str) -> str:
         raise ValueError("a URL with a user or password in it; remove them and name a secret by its own key")
     if parts.fragment:
         raise ValueError("a URL with a fragment (`#...`); remove it")
+    return value
+
+
+def check_server_url(value: str) -> str:
+    """The URL itself: as `check_url` has it, or `unix://` and the absolute path of a socket. Raises ValueError."""
+    if not value.startswith("unix:"):
+        return check_url(value)
+    path = value.removeprefix(UNIX)
+    if not path.startswith("/") or path.endswith("/") or not value.isprintable():
+        raise ValueError("not the path of a Unix socket; write unix:///folder/name.sock")
+    if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
+        raise ValueError(f"a path too long for a Unix socket; at most {LONGEST_SOCKET_PATH} bytes")
     return value
 
 
@@ -121,6 +137,7 @@ def _address(value: object) -> Address:
 Many = Annotated[tuple[T, ...], Strict(False)]
 Text = Annotated[str, Field(max_length=20_000), AfterValidator(check_text)]
 Url = Annotated[str, Field(max_length=2_000), AfterValidator(check_url)]
+ServerUrl = Annotated[str, Field(max_length=2_000), AfterValidator(check_server_url)]
 Pattern = Annotated[str, Field(max_length=2_000), AfterValidator(check_pattern)]
 Name = Annotated[StrictStr, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 """A name in labels, keys of alerts and file names: lower-case letters, digits, `-` and `_`."""

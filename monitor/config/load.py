@@ -164,7 +164,7 @@ def _secrets(value: object) -> Iterator[Secret]:
 def _warnings(settings: Settings, suites: Mapping[str, Suite]) -> Iterator[str]:
     model = settings.simulator.model
     is_on_hub = model is not None and "/" in model.name and not Path(model.name).is_absolute()
-    if model and is_on_hub and not model.revision and not settings.simulator.servers:
+    if model and is_on_hub and not model.revision:
         yield "simulator.model.revision: not pinned, so the weights may change and scores with them"
     if settings.notify.slack is None and settings.notify.pagerduty is None:
         yield "notify: no channel, so incidents are stored and shown, and nobody is told"

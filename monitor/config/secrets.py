@@ -2,6 +2,9 @@
 
 A configuration holds `token_file: path` or `token_env: NAME`, never the token. Both become a `Secret`, which shows its
 source and not its value wherever it is printed.
+
+`token_file: ${CREDENTIALS_DIRECTORY}/name` names a credential that systemd hands over (LoadCredential= in
+systemd.exec(5)): its folder is that of one service and known only when it runs. No other variable is put into a path.
 """
 
 from __future__ import annotations
@@ -20,6 +23,9 @@ from monitor.config.yaml_source import read_bytes
 MAX_SECRET_BYTES = 64_000
 MAX_PATH = 4096
 MASK = "********"
+CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"
+CREDENTIAL = f"${{{CREDENTIALS_VARIABLE}}}/"
+"""What the path of a credential begins with."""
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -75,15 +81,27 @@ def surroundings(info: ValidationInfo) -> Surroundings:
 
 def _from_file(value: object, info: ValidationInfo) -> Secret:
     around = surroundings(info)
-    path = around.path(value)
+    is_credential = isinstance(value, str) and value.startswith(CREDENTIAL)
+    path = _credential(str(value), around) if is_credential else around.path(value)
+    todo = "name it with LoadCredential= in the unit" if is_credential else "create the file"
     try:
         text = read_bytes(path, MAX_SECRET_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         raise ValueError("the file is not UTF-8 text; write the secret into it on one line") from exc
     except ValueError as exc:
         # The path is not repeated: people put the secret itself here by mistake.
-        raise ValueError(f"{exc}; create the file (relative paths count from {around.folder})") from exc
+        raise ValueError(f"{exc}; {todo} (relative paths count from {around.folder})") from exc
     return Secret(_one_line(text, "the file"), f"file {path.name}")
+
+
+def _credential(value: str, around: Surroundings) -> Path:
+    folder = around.env.get(CREDENTIALS_VARIABLE)
+    if not folder:
+        raise ValueError(
+            f"{CREDENTIALS_VARIABLE} is not set: systemd sets it for a unit with LoadCredential=; "
+            "elsewhere set it to the folder of these files"
+        )
+    return Surroundings(Path(folder), around.env).path(value.removeprefix(CREDENTIAL))
 
 
 def _from_env(value: object, info: ValidationInfo) -> Secret:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from monitor.config.durations import Duration
-from monitor.config.fields import Count, Folder, Many, Section, Seed, Share, Text, Url, wrong
+from monitor.config.fields import UNIX, Count, Folder, Many, Section, Seed, ServerUrl, Share, Text, wrong
 from monitor.config.secrets import Secret, SecretEnv, SecretFile, surroundings
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -54,7 +55,7 @@ class ModelSettings(Section):
 
 
 class EngineSettings(Section):
-    """The child process that holds the model."""
+    """The process that holds the model: the daemon's child, or `engine --config` as a service of its own."""
 
     startup_timeout_seconds: Duration = Field(default=900.0, alias="startup_timeout")
     """How long loading the model may take."""
@@ -71,14 +72,19 @@ class EngineSettings(Section):
 
 
 class ServerSettings(Section):
-    """A completions server elsewhere."""
+    """A completions server: elsewhere, or the engine as a service of its own."""
 
-    url: Url
-    """Base URL, up to and without `/v1`."""
+    url: ServerUrl
+    """Base URL, up to and without `/v1`; or `unix:///folder/name.sock`."""
     model: Text | None = None
     """Name of the model there, for servers with several."""
     api_key_file: SecretFile | None = None
     api_key_env: SecretEnv | None = None
+
+    @property
+    def socket(self) -> Path | None:
+        """The Unix socket, if it is one."""
+        return Path(self.url.removeprefix(UNIX)) if self.url.startswith(UNIX) else None
 
     @property
     def api_key(self) -> Secret | None:
@@ -143,7 +149,7 @@ class SimulatorSettings(Section):
     kind: Literal["userlm", "prompted", "scripted"] = "userlm"
     """`userlm`: a model trained to play the user; `prompted`: any other model, by example; `scripted`: fixed turns."""
     model: ModelSettings | None = None
-    """The model of the engine that the daemon starts."""
+    """The model of the engine: the daemon's child, or with `servers` what `engine --config` serves."""
     engine: EngineSettings = EngineSettings()
     servers: Many[ServerSettings] = ()
     """Completions servers that are used in place of an engine of our own."""
@@ -161,7 +167,8 @@ class SimulatorSettings(Section):
         problems = []
         if self.kind != "scripted" and self.model is None and not self.servers:
             problems.append(("model", f"kind {self.kind} needs a model; add model or servers"))
-        if self.model is not None and not self.servers and self.window > self.engine.max_context:
+        has_engine = self.model is not None and all(server.socket for server in self.servers)
+        if has_engine and self.window > self.engine.max_context:
             problems.append(("window", f"is above engine.max_context ({self.engine.max_context}); lower it"))
         if self.sampling.max_tokens >= self.window:
             problems.append(("sampling.max_tokens", f"leaves no room in the window ({self.window}); lower it"))

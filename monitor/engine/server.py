@@ -1,4 +1,7 @@
-"""Builds an engine from its settings and serves it until it is told to stop."""
+"""Builds an engine from its settings and serves it until it is told to stop.
+
+An engine that is a service of its own tells the service manager how it is; for its child the daemon does that.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ import os
 import signal
 import socket
 import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Never
@@ -22,30 +28,41 @@ from monitor.engine.owner import Owner
 from monitor.engine.settings import EngineSettings, ExitCode
 from monitor.engine.weights import resolve
 from monitor.errors import EngineFailure
+from monitor.sdnotify import ServiceManager
 
 log = logging.getLogger(__name__)
 GRACE_SECONDS = 3
+EXTEND_SECONDS = 60.0
+TICKS_A_SECOND = 10
 
 
 def serve(settings: EngineSettings) -> int:
     """Load, test and serve the model; returns an `ExitCode`. Blocks until SIGTERM, SIGINT or the parent's end."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="level=%(levelname)s %(message)s")
+    manager = ServiceManager(os.environ if settings.parent_pid is None else {})
+
+    def stop(_signal: int, _frame: FrameType | None) -> Never:
+        manager.stopping()
+        raise SystemExit(ExitCode.STOPPED)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _stop)
+        signal.signal(number, stop)
     disable_created_metrics()  # type: ignore[no-untyped-call]
     measures = Measures()
     try:
         owner = Owner(settings, lambda: load(_folder(settings), settings), measures, lambda *why: _end(settings, *why))
         if settings.socket is not None:
             claim_socket(settings.socket)
-        _watch(settings, owner)
+        loaded = threading.Event()
+        _watch(settings, owner, _loading(settings, manager, loaded))
         model = owner.start()
+        loaded.set()
         listener = _listen(settings)
     except EngineFailure as exc:
         log.error("event=cannot_start reason=%s", exc)
         return ExitCode.CANNOT_START
     try:
-        _run(Application(settings, model.vocabulary, model.max_context, owner, measures), listener)
+        _run(Application(settings, model.vocabulary, model.max_context, owner, measures), listener, manager)
     finally:
         _remove_socket(settings.socket)
         owner.stop()
@@ -63,7 +80,28 @@ def _listen(settings: EngineSettings) -> socket.socket:
     return listen_tcp(settings.host, settings.port)
 
 
-def _run(application: Application, listener: socket.socket) -> None:
+class WatchedServer(uvicorn.Server):
+    """Tells the manager when it serves, and that it is alive while its loop runs and `goes_on` holds."""
+
+    def __init__(self, config: uvicorn.Config, manager: ServiceManager, name: str, goes_on: Callable[[], bool]) -> None:
+        super().__init__(config)
+        self._manager = manager
+        self._name = name
+        self._goes_on = goes_on
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve; called by uvicorn."""
+        await super().startup(sockets)
+        self._manager.ready(f"serving {self._name}")
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to end; called by uvicorn ten times a second."""
+        if counter % TICKS_A_SECOND == 0 and self._goes_on():
+            self._manager.alive()
+        return await super().on_tick(counter)
+
+
+def _run(application: Application, listener: socket.socket, manager: ServiceManager) -> None:
     settings = application.settings
     config = uvicorn.Config(
         application.starlette(),
@@ -73,26 +111,42 @@ def _run(application: Application, listener: socket.socket) -> None:
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     log.info("event=ready model=%s address=%s", settings.name, settings.socket or listener.getsockname())
-    uvicorn.Server(config).run(sockets=[listener])
+
+    def goes_on() -> bool:
+        return application.owner.seconds_without_progress() <= settings.no_progress_seconds
+
+    WatchedServer(config, manager, settings.name, goes_on).run(sockets=[listener])
 
 
-def _watch(settings: EngineSettings, owner: Owner) -> None:
+def _loading(settings: EngineSettings, manager: ServiceManager, loaded: threading.Event) -> Callable[[], None]:
+    """What to look at until the model is loaded: the manager is to wait, but not for ever."""
+    began = time.monotonic()
+
+    def look() -> None:
+        waited = time.monotonic() - began
+        if loaded.is_set():
+            return
+        if waited > settings.startup_seconds:
+            _end(settings, ExitCode.NO_PROGRESS, f"loading takes longer than {settings.startup_seconds:g} s")
+        manager.starting(f"loading {settings.name} for {waited:.0f} s", EXTEND_SECONDS)
+
+    return look
+
+
+def _watch(settings: EngineSettings, owner: Owner, look_at_loading: Callable[[], None]) -> None:
     parent = settings.parent_pid
     was_child = parent == os.getppid()
     if parent is not None:
         die_with_parent(parent)
 
     def look() -> None:
+        look_at_loading()
         if parent is not None and is_orphaned(parent, was_child=was_child):
             _end(settings, ExitCode.STOPPED, "the parent is gone")
         if owner.seconds_without_progress() > settings.no_progress_seconds:
             _end(settings, ExitCode.NO_PROGRESS, f"a step takes longer than {settings.no_progress_seconds:g} s")
 
     watch(look)
-
-
-def _stop(_signal: int, _frame: FrameType | None) -> Never:
-    raise SystemExit(ExitCode.STOPPED)
 
 
 def _end(settings: EngineSettings, code: ExitCode, why: str) -> Never:

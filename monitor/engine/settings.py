@@ -19,7 +19,7 @@ class ExitCode(enum.IntEnum):
     DEVICE_LOST = 70
     """The device reported an error after which it computes nothing more: a new process can."""
     NO_PROGRESS = 71
-    """A step did not end in time: a new process may do better."""
+    """Loading or a step did not end in time: a new process may do better."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,8 @@ class EngineSettings:
 
     `model` is a folder, a hub id or `smollm2`. Exactly one of `socket` and `port` is given.
     `max_context` of None means what the model was built for. `max_slots` bounds the conversations whose keys and
-    values are kept, and so the requests that run at once; `queue` the requests that wait beside them.
+    values are kept, and so the requests that run at once; `queue` the requests that wait beside them. The process
+    ends when loading takes longer than `startup_seconds`, or one step longer than `no_progress_seconds`.
     Raises ValueError, naming the argument, when a value makes no sense.
     """
 
@@ -48,6 +49,7 @@ class EngineSettings:
     parent_pid: int | None = None
     served_model_name: str | None = None
     request_seconds: float = 600.0
+    startup_seconds: float = 900.0
     no_progress_seconds: float = 120.0
 
     def __post_init__(self) -> None:

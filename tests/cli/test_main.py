@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import click
@@ -13,7 +14,7 @@ from monitor.cli.main import cli
 from monitor.errors import ConfigError, EngineFailure, SchemaMismatch
 from tests.cli.commands import Run
 
-COMMANDS = ["check", "db", "demo", "engine", "health", "models", "run", "simulate", "test-alert", "validate"]
+COMMANDS = ["demo", "run", "check", "simulate", "validate", "test-alert", "db", "models", "engine", "health"]
 
 
 def raising(error: BaseException) -> click.Command:
@@ -84,3 +85,11 @@ def test_a_wrong_command_line_is_refused(arguments: tuple[str, ...], run: Run) -
 def test_the_process_takes_its_own_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["assistant-monitor", "nonsense"])
     assert main() == 2
+
+
+def test_health_loads_neither_the_database_nor_the_channels() -> None:
+    script = "import sys\nfrom monitor.cli.main import main\nmain(['health', '--help'])\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    loaded = set(done.stdout.split())
+    assert {"monitor.cli.health", "monitor.config"} <= loaded
+    assert loaded.isdisjoint({"sqlalchemy", "slack_sdk", "alembic", "aiohttp", "torch", "starlette"})

@@ -12,6 +12,7 @@ from monitor.config import Secret, describe, summarize
 from tests.config.samples import CONFIG, loaded, problems
 
 SLACK_BY_FILE = CONFIG + "notify: {slack: {token_file: token, channel: '#on-call'}}\n"
+SLACK_BY_CREDENTIAL = SLACK_BY_FILE.replace("token_file: token", "token_file: '${CREDENTIALS_DIRECTORY}/slack'")
 SLACK_BY_ENV = CONFIG + "notify: {slack: {token_env: SLACK_TOKEN, channel: '#on-call'}}\n"
 
 
@@ -27,6 +28,33 @@ def test_a_secret_comes_from_the_environment(tmp_path: Path) -> None:
     slack = loaded(tmp_path, SLACK_BY_ENV, env={"SLACK_TOKEN": "xoxb-hunter2"}).settings.notify.slack
     assert slack is not None
     assert slack.token == Secret("xoxb-hunter2", "a test")
+
+
+def test_a_secret_comes_from_systemds_credentials(tmp_path: Path) -> None:
+    (tmp_path / "credentials").mkdir()
+    (tmp_path / "credentials" / "slack").write_text("xoxb-hunter2\n")
+    env = {"CREDENTIALS_DIRECTORY": str(tmp_path / "credentials")}
+    slack = loaded(tmp_path, SLACK_BY_CREDENTIAL, env=env).settings.notify.slack
+    assert slack is not None
+    assert slack.token == Secret("xoxb-hunter2", "a test")
+
+
+@pytest.mark.parametrize(
+    ("env", "words"),
+    [
+        ({}, "CREDENTIALS_DIRECTORY is not set: systemd sets it"),
+        ({"CREDENTIALS_DIRECTORY": "/nowhere"}, "there is no such file; name it with LoadCredential= in the unit"),
+    ],
+)
+def test_a_credential_that_is_not_handed_over_is_told(tmp_path: Path, env: dict[str, str], words: str) -> None:
+    (problem,) = problems(tmp_path, SLACK_BY_CREDENTIAL, env=env)
+    assert problem.startswith(f"monitor.yaml:6: notify.slack.token_file: {words}")
+
+
+def test_no_other_variable_is_put_into_a_path(tmp_path: Path) -> None:
+    config = SLACK_BY_CREDENTIAL.replace("CREDENTIALS_DIRECTORY", "HOME")
+    (problem,) = problems(tmp_path, config, env={"HOME": str(tmp_path)})
+    assert "there is no such file; create the file" in problem
 
 
 def test_a_rotated_secret_is_seen_at_the_next_load(tmp_path: Path) -> None:

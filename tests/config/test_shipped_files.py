@@ -40,6 +40,27 @@ def test_the_production_configuration_gives_no_warning_and_reads_its_secrets(ins
     assert {secret.reveal() for secret in config.secrets} == {f"{name}-value" for name in SECRETS}
 
 
+def test_the_configuration_for_systemd_loads_with_its_credentials(tmp_path: Path) -> None:
+    for name in SECRETS:
+        (tmp_path / f"assistant-monitor.{name}").write_text(f"{name}-value\n")
+    config = load(CONFIG / "systemd.yaml", {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert {secret.reveal() for secret in config.secrets} == {f"{name}-value" for name in SECRETS}
+    assert config.settings.simulator.model and config.settings.simulator.servers[0].socket
+
+
+def test_the_configuration_for_systemd_differs_in_what_it_says_it_does(installed: Path, tmp_path: Path) -> None:
+    for name in SECRETS:
+        (tmp_path / f"assistant-monitor.{name}").write_text(f"{name}-value\n")
+    one = load(installed, {}).settings.model_dump(mode="json", warnings=False)
+    other = load(CONFIG / "systemd.yaml", {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    two = other.settings.model_dump(mode="json", warnings=False)
+    for settings in (one, two):
+        settings["simulator"]["model"].pop("cache_dir")
+        settings["simulator"].pop("servers")
+        settings["suites"]["baseline"].pop("intents")  # each beside its own file
+    assert one == two
+
+
 @pytest.mark.parametrize("path", sorted(CONFIG.glob("intents/*.yaml")), ids=lambda path: path.name)
 def test_every_shipped_file_of_intents_is_valid(path: Path) -> None:
     problems = Problems()
