@@ -150,11 +150,14 @@ class Watched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteSnapshot:
-    """What the world is told about one suite: its newest check, and its newest one that said something."""
+    """What the world is told about one suite: its newest check, its newest one that came to its end, whatever it said,
+    and its newest one that said something about the assistant.
+    """
 
     suite: str
     watched: Watched
     last: CheckRecord | None
+    last_ended: CheckRecord | None
     last_valid: CheckRecord | None
     verdicts: tuple[Verdict, ...] = ()
 

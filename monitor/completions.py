@@ -7,6 +7,7 @@ awaited; a second failure is the caller's.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -14,12 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from monitor.errors import CompletionRefused, CompletionUnavailable, EngineFailure, HttpFailure
+from monitor.errors import CompletionFailure, CompletionRefused, CompletionUnavailable, EngineFailure, HttpFailure
 from monitor.http import HttpClient, HttpResponse
 
 TRIES = 2
 RETRYABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 LOGIT_BAN = -100.0
+PROBE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +103,7 @@ async def _no_recovery() -> None:
 class CompletionClient:
     """Speaks to one server. `base_url` ends before `/v1`; over a Unix socket its host name is never looked up.
 
-    `is_answered`: whether the newest request got an answer of any kind; None before the first one.
+    `is_answered`: whether the server answered the newest request, if only to refuse it; None before the first one.
     """
 
     def __init__(
@@ -157,26 +159,31 @@ class CompletionClient:
         except (KeyError, TypeError, ValueError) as exc:
             raise CompletionRefused(f"the server's /v1/tokenizer is not understood: {exc!r}") from exc
 
+    async def probe(self) -> None:
+        """Ask whether the server is there at all; `is_answered` says so."""
+        with contextlib.suppress(CompletionFailure):
+            await self._exchange("GET", "/v1/models", None, PROBE_SECONDS)
+
     async def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         for left in reversed(range(TRIES)):
             try:
-                return await self._exchange(method, path, body)
+                return await self._exchange(method, path, body, self._deadline_seconds)
             except CompletionUnavailable:
                 if not left:
                     raise
                 await self._recover()
         raise AssertionError("unreachable")
 
-    async def _exchange(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+    async def _exchange(self, method: str, path: str, body: dict[str, Any] | None, deadline_seconds: float) -> Any:
         try:
             response = await self._http.request(
                 method,
                 self._base_url + path,
-                deadline_seconds=self._deadline_seconds,
+                deadline_seconds=deadline_seconds,
                 headers=self._headers,
                 json=body,
             )
-            self.is_answered = True
+            self.is_answered = response.status < 500
             if response.status != 200:
                 raise _failure(response)
             return response.json()

@@ -34,6 +34,7 @@ STALLED_SECONDS = 60.0
 CLOCK_JUMP_SECONDS = 60.0
 DRAIN_SECONDS = 5.0
 RETENTION_SECONDS = 3600.0
+PUBLISH_SECONDS = 60.0
 RETENTION_BATCH = 200
 LEASE_MARGIN_SECONDS = 60.0
 
@@ -76,7 +77,8 @@ class Pulse:
 class Daemon:
     """Runs scheduled checks until a signal. `retire` closes alerts of suites that are watched no more.
 
-    `news` is set when a message was delivered.
+    `news` is set when there is something to publish that no check publishes itself: a message was delivered, or a check
+    broke off.
     """
 
     suites: Mapping[str, ScheduledCheck]
@@ -91,6 +93,7 @@ class Daemon:
     news: asyncio.Event
     retention_days: int
     drain_seconds: float = DRAIN_SECONDS
+    publish_seconds: float = PUBLISH_SECONDS
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _last: dict[str, datetime | None] = field(default_factory=dict)
     _lost: set[str] = field(default_factory=set)
@@ -107,7 +110,7 @@ class Daemon:
         await self.publish()
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(self.sender.run(stop))
-            beside = [group.create_task(self._forget_old()), group.create_task(self._tell_news())]
+            beside = [group.create_task(self._forget_old()), group.create_task(self.keep_published())]
             scheduler = self._start_timer()
             self.pulse.is_ready, self.pulse.reason = True, "ready"
             self.manager.ready(f"watching {', '.join(self.suites)}")
@@ -208,18 +211,21 @@ class Daemon:
         except MonitorError as exc:
             log.error("check_failed suite=%s slot=%s error=%s", name, slot.at.isoformat(), exc)
             self._lost.add(name)
+            self.news.set()
         except Exception:
             log.exception("check_broke suite=%s slot=%s", name, slot.at.isoformat())
             self._lost.add(name)
+            self.news.set()
         else:
             mean = done.summary.mean if done.summary else None
             log.info("check_done suite=%s check_id=%s status=%s mean=%s", name, done.id, done.status, mean)
             self.sender.wake()
 
-    async def _tell_news(self) -> None:
-        """Publish anew whenever a message was delivered."""
+    async def keep_published(self) -> None:
+        """Publish anew when there is news, and after a while in any case: another daemon may have run the check."""
         while True:
-            await self.news.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.news.wait(), self.publish_seconds)
             self.news.clear()
             try:
                 await self.publish()

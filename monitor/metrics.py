@@ -9,14 +9,16 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from itertools import product
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 
 from monitor import __version__
-from monitor.check import CheckRecord, CheckStatus, CheckSummary, Conversation, Snapshot, SuiteSnapshot
-from monitor.incident import NotificationStatus
+from monitor.check import CheckStatus, CheckSummary, Conversation, Snapshot, SuiteSnapshot
+from monitor.incident import NotificationKind, NotificationStatus
 from monitor.transcript import Outcome
 
 PREFIX = "assistant_monitor_"
@@ -39,18 +41,26 @@ _SUMMARY_GAUGES: tuple[tuple[str, str, Callable[[CheckSummary], float | None]], 
 )
 
 Samples = Iterable[tuple[tuple[str, ...], float | None]]
+Key = TypeVar("Key", bound=tuple[str, ...])
 
 
 class Metrics:
-    """The metrics of one daemon, which watches `suites`.
+    """The metrics of one daemon, which watches `suites` and tells on `channels`.
 
     `live` is asked at every scrape for numbers without labels, by names without the prefix (counters end with
     `_total`); it must not block, and it is called from the web server's thread. All methods may be called from any
     thread.
     """
 
-    def __init__(self, live: Callable[[], Mapping[str, float]] = dict, suites: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        live: Callable[[], Mapping[str, float]] = dict,
+        *,
+        suites: Collection[str] = (),
+        channels: Collection[str] = (),
+    ) -> None:
         self._live = live
+        self._channels = channels
         self._snapshot: Snapshot | None = None
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -103,7 +113,7 @@ class Metrics:
         snapshot = self._snapshot
         if snapshot is not None:
             yield from _suite_gauges(snapshot.suites)
-            yield from _totals(snapshot)
+            yield from _totals(snapshot, self._channels)
 
     def _histogram(self, name: str, text: str, suites: Collection[str]) -> Histogram:
         """Every suite is there from the start, at 0: Prometheus cannot see the first step of a series that appears."""
@@ -139,7 +149,7 @@ def _suite_gauges(suites: tuple[SuiteSnapshot, ...]) -> Iterator[Metric]:
 
 def _newest_check_gauges(suites: tuple[SuiteSnapshot, ...]) -> Iterator[Metric]:
     by_suite = ("suite",)
-    ended = [(suite.suite, check) for suite in suites if (check := _newest_ended(suite))]
+    ended = [(suite.suite, suite.last_ended) for suite in suites if suite.last_ended]
     started = [(suite.suite, suite.last) for suite in suites if suite.last]
     yield _gauge(
         "score_threshold", "Mean score that is wanted.", by_suite, (((s.suite,), s.watched.threshold) for s in suites)
@@ -187,27 +197,34 @@ def _newest_check_gauges(suites: tuple[SuiteSnapshot, ...]) -> Iterator[Metric]:
     )
 
 
-def _newest_ended(suite: SuiteSnapshot) -> CheckRecord | None:
-    """The newest check, unless it still runs or was lost: then the newest valid one, so that a gauge has no gaps."""
-    return suite.last if suite.last and suite.last.summary else suite.last_valid
-
-
-def _totals(snapshot: Snapshot) -> Iterator[Metric]:
-    suites = {suite.suite for suite in snapshot.suites}
-    checks = {key: n for key, n in snapshot.checks.items() if key[0] in suites and key[1] is not CheckStatus.RUNNING}
-    conversations = {key: n for key, n in snapshot.conversations.items() if key[0] in suites}
-    waiting = {key[:2]: n for key, n in snapshot.notifications.items() if key[2] == NotificationStatus.PENDING}
-    told = {key: n for key, n in snapshot.notifications.items() if key[2] != NotificationStatus.PENDING}
-    yield _counter("checks_total", "Checks that ended.", ("suite", "status"), checks.items())
-    yield _counter("conversations_total", "Conversations that ended.", ("suite", "outcome"), conversations.items())
-    yield _counter("notifications_total", "Notifications done with.", ("channel", "kind", "result"), told.items())
-    yield _gauge("notifications_pending", "Notifications still to be sent.", ("channel", "kind"), waiting.items())
+def _totals(snapshot: Snapshot, channels: Collection[str]) -> Iterator[Metric]:
+    suites = sorted(suite.suite for suite in snapshot.suites)
+    statuses = [status for status in CheckStatus if status is not CheckStatus.RUNNING]
+    results = [status for status in NotificationStatus if status is not NotificationStatus.PENDING]
+    checks = _from_zero(snapshot.checks, product(suites, statuses))
+    conversations = _from_zero(snapshot.conversations, product(suites, Outcome))
+    told = _from_zero(snapshot.notifications, product(channels, NotificationKind, results))
+    waiting = _from_zero(snapshot.notifications, product(channels, NotificationKind, [NotificationStatus.PENDING]))
+    yield _counter("checks_total", "Checks that ended.", ("suite", "status"), checks)
+    yield _counter("conversations_total", "Conversations that ended.", ("suite", "outcome"), conversations)
+    yield _counter("notifications_total", "Notifications done with.", ("channel", "kind", "result"), told)
+    yield _gauge(
+        "notifications_pending",
+        "Notifications still to be sent.",
+        ("channel", "kind"),
+        ((key[:2], count) for key, count in waiting),
+    )
     yield _gauge(
         "incidents_open",
         "Incidents that are open.",
         ("suite",),
-        (((suite,), snapshot.incidents_open.get(suite, 0)) for suite in sorted(suites)),
+        (((suite,), snapshot.incidents_open.get(suite, 0)) for suite in suites),
     )
+
+
+def _from_zero(counts: Mapping[Key, int], keys: Iterable[Key]) -> list[tuple[Key, int]]:
+    """A count for every key. Prometheus cannot see the first step of a series that appears with it."""
+    return [(key, counts.get(key, 0)) for key in keys]
 
 
 def _gauge(name: str, text: str, labels: tuple[str, ...], samples: Samples) -> Metric:

@@ -11,7 +11,7 @@ import pytest
 from monitor.completions import CompletionClient, CompletionRequest, read_model_info
 from monitor.errors import CompletionRefused, CompletionUnavailable, EngineFailure
 from monitor.http import HttpClient
-from tests.fixtures.assistants import NO_TRUST, ServeAssistant, in_turn, responds, responds_json
+from tests.fixtures.assistants import NO_TRUST, Reaction, ServeAssistant, in_turn, responds, responds_json
 from tests.fixtures.models import EngineChild
 
 PROMPT = tuple(range(1000, 1020))
@@ -166,3 +166,16 @@ async def test_a_server_that_is_gone_is_known_to_be_gone(http: HttpClient) -> No
     with pytest.raises(CompletionUnavailable):
         await client.complete(CompletionRequest(prompt=[1], max_tokens=9))
     assert client.is_answered is False
+
+
+@pytest.mark.parametrize(
+    ("reaction", "is_answered"), [(responds_json({"data": []}), True), (responds(404), True), (responds(502), False)]
+)
+async def test_a_probe_tells_whether_a_server_is_there_whatever_it_thinks_of_the_question(
+    serve_assistant: ServeAssistant, http: HttpClient, reaction: Reaction, is_answered: bool
+) -> None:
+    server = await serve_assistant(lambda _: reaction)
+    client = CompletionClient(http, server.origin)
+    await client.probe()
+    assert client.is_answered is is_answered
+    assert server.received[0].path == "/v1/models"

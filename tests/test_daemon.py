@@ -135,6 +135,22 @@ async def test_a_check_that_was_lost_is_run_once_more_while_its_slot_is_young(
     assert len(statuses) == attempts
 
 
+async def test_numbers_are_published_without_news_too_as_another_daemon_may_have_run_the_check(
+    clockwork: Clockwork,
+) -> None:
+    published = asyncio.Semaphore(0)
+
+    async def publish() -> None:
+        published.release()
+
+    daemon = replace(clockwork.daemon(), publish=publish, publish_seconds=0.01)
+    publishing = asyncio.create_task(daemon.keep_published())
+    async with asyncio.timeout(20):
+        await published.acquire()
+        await published.acquire()
+    publishing.cancel()
+
+
 async def test_progress_is_noted_at_every_tick_and_missed_after_a_minute() -> None:
     seconds = [0.0]
     pulse = Pulse(lambda: seconds[0])
@@ -198,3 +214,4 @@ async def test_a_check_that_failed_on_the_database_is_run_once_more(clockwork: C
         await daemon.tick()
         await finish(daemon)
     assert sorted(clockwork.slots()) == [(T0, CheckStatus.ABORTED), (T0, CheckStatus.HEALTHY)]
+    assert daemon.news.is_set()

@@ -26,7 +26,7 @@ def series(name: str, **labels: str) -> Series:
 
 def scrape(*snapshots: Snapshot, live: Mapping[str, float] | None = None) -> dict[Series, float]:
     """Every sample of a page in the text format, after these snapshots were published one after another."""
-    metrics = Metrics(lambda: live or {})
+    metrics = Metrics(lambda: live or {}, channels=["slack", "pagerduty"])
     for published in snapshots:
         metrics.publish(published)
     families = parse_text(metrics.render()[0].decode())
@@ -39,7 +39,11 @@ def names(samples: Mapping[Series, float]) -> set[str]:
 
 def test_scores_come_from_the_newest_valid_check_while_another_one_runs() -> None:
     samples = scrape(
-        snapshot(SuiteSnapshot(suite="shop", watched=Watched(threshold=0.7), last=RUNNING, last_valid=CHECK))
+        snapshot(
+            SuiteSnapshot(
+                suite="shop", watched=Watched(threshold=0.7), last=RUNNING, last_ended=CHECK, last_valid=CHECK
+            )
+        )
     )
     assert samples[series("score", suite="shop")] == 0.64
     assert samples[series("score_completed", suite="shop")] == 0.71
@@ -51,7 +55,11 @@ def test_scores_come_from_the_newest_valid_check_while_another_one_runs() -> Non
 def test_an_inconclusive_check_moves_the_valid_share_and_leaves_the_score() -> None:
     unclear = replace(CHECK, status=CheckStatus.INCONCLUSIVE, summary=replace(SUMMARY, valid=1, mean=0.1))
     samples = scrape(
-        snapshot(SuiteSnapshot(suite="shop", watched=Watched(threshold=0.7), last=unclear, last_valid=CHECK))
+        snapshot(
+            SuiteSnapshot(
+                suite="shop", watched=Watched(threshold=0.7), last=unclear, last_ended=unclear, last_valid=CHECK
+            )
+        )
     )
     assert samples[series("valid_share", suite="shop")] == 0.25
     assert samples[series("score", suite="shop")] == 0.64
@@ -67,7 +75,9 @@ def test_exactly_one_status_of_a_suite_is_set() -> None:
 def test_what_was_not_measured_is_not_exported() -> None:
     blank = replace(CHECK, summary=replace(SUMMARY, mean=None, mean_scored=None, success_rate=None, average_turns=None))
     samples = scrape(
-        snapshot(SuiteSnapshot(suite="shop", watched=Watched(threshold=0.7), last=blank, last_valid=blank))
+        snapshot(
+            SuiteSnapshot(suite="shop", watched=Watched(threshold=0.7), last=blank, last_ended=blank, last_valid=blank)
+        )
     )
     assert names(samples).isdisjoint({"score", "score_completed", "success_rate", "average_turns"})
     assert series("intent_score", suite="shop", intent="unmeasured") not in samples
@@ -75,16 +85,33 @@ def test_what_was_not_measured_is_not_exported() -> None:
 
 
 def test_a_suite_without_a_check_has_its_threshold_and_no_invented_numbers() -> None:
-    samples = scrape(snapshot(SuiteSnapshot(suite="new", watched=Watched(threshold=0.7), last=None, last_valid=None)))
+    samples = scrape(
+        snapshot(
+            SuiteSnapshot(suite="new", watched=Watched(threshold=0.7), last=None, last_ended=None, last_valid=None)
+        )
+    )
     assert {name for name, labels in samples if ("suite", "new") in labels} == {
         f"{PREFIX}score_threshold",
         f"{PREFIX}incidents_open",
+        f"{PREFIX}checks_total",
+        f"{PREFIX}conversations_total",
     }
+    assert {value for (_, labels), value in samples.items() if ("suite", "new") in labels} == {0.7, 0}
+
+
+def test_what_has_not_happened_yet_is_counted_as_none_so_that_its_first_time_is_seen() -> None:
+    samples = scrape(snapshot())
+    assert samples[series("checks_total", suite="shop", status="inconclusive")] == 0
+    assert samples[series("conversations_total", suite="shop", outcome="judge_error")] == 0
+    assert samples[series("notifications_total", channel="pagerduty", kind="resolve", result="dead")] == 0
+    assert samples[series("notifications_pending", channel="slack", kind="resolve")] == 0
 
 
 def test_what_is_expected_of_a_suite_is_told() -> None:
     watched = Watched(threshold=0.6, stale_after_seconds=34200)
-    samples = scrape(snapshot(SuiteSnapshot(suite="shop", watched=watched, last=None, last_valid=None)))
+    samples = scrape(
+        snapshot(SuiteSnapshot(suite="shop", watched=watched, last=None, last_ended=None, last_valid=None))
+    )
     assert samples[series("score_threshold", suite="shop")] == 0.6
     assert samples[series("stale_after_seconds", suite="shop")] == 34200
 
@@ -119,7 +146,7 @@ def test_a_reply_that_was_not_streamed_has_no_time_to_the_first_token() -> None:
 
 
 def test_a_suite_that_is_gone_leaves_no_series_behind() -> None:
-    other = SuiteSnapshot(suite="desk", watched=Watched(threshold=0.7), last=CHECK, last_valid=CHECK)
+    other = SuiteSnapshot(suite="desk", watched=Watched(threshold=0.7), last=CHECK, last_ended=CHECK, last_valid=CHECK)
     samples = scrape(snapshot(), snapshot(other))
     assert not [labels for _, labels in samples if ("suite", "shop") in labels]
     assert samples[series("score", suite="desk")] == 0.64
@@ -180,7 +207,7 @@ def test_no_accept_header_breaks_a_scrape(accept: str) -> None:
 
 def test_promtool_finds_nothing_to_blame() -> None:
     promtool = installed("promtool", "prometheus")
-    metrics = Metrics(lambda: {"engine_ready": 1.0, "engine_restarts_total": 2.0}, ["shop"])
+    metrics = Metrics(lambda: {"engine_ready": 1.0, "engine_restarts_total": 2.0}, suites=["shop"])
     metrics.publish(snapshot())
     metrics.observe("shop", conversation())
     run = subprocess.run(

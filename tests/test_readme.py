@@ -18,6 +18,7 @@ from monitor.transcript import Outcome
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+RULES = (ROOT / "config" / "prometheus" / "rules.yml").read_text()
 SCHEMA = json.loads((ROOT / "config" / "schema" / "monitor.schema.json").read_text())
 
 
@@ -63,6 +64,11 @@ def test_metrics_that_are_always_there_are_in_the_readme() -> None:
         f.name for f in text_string_to_metric_families(body.decode()) if f.name.startswith("assistant_monitor_")
     ]
     assert {name for name in families if f"`{name.removeprefix('assistant_monitor_')}`" not in README} == set()
+
+
+@pytest.mark.parametrize("alert", re.findall(r"alert: AssistantMonitor(\w+)", RULES))
+def test_every_alert_is_in_the_readme(alert: str) -> None:
+    assert f"`{alert}`" in README
 
 
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"`((?:tests|config|monitor)/[\w/.]+)`", README))))

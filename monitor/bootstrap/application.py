@@ -13,7 +13,15 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from monitor.assistants.contract import Assistant
-from monitor.bootstrap.parts import open_assistant, open_notifiers, open_store, owner_name, redactor, utc_now
+from monitor.bootstrap.parts import (
+    channel_names,
+    open_assistant,
+    open_notifiers,
+    open_store,
+    owner_name,
+    redactor,
+    utc_now,
+)
 from monitor.bootstrap.simulator import Simulator, open_simulator, user_examples
 from monitor.check import Conversation, Watched
 from monitor.closing import Known, Surroundings, changes_of, overall_scope
@@ -125,7 +133,7 @@ async def open_application(config: Config, manager: ServiceManager) -> AsyncIter
                 "heartbeat_age_seconds": pulse.age_seconds,
             } | _engine_numbers(config, simulator)
 
-        metrics = Metrics(live, config.suites)
+        metrics = Metrics(live, suites=config.suites, channels=channel_names(config))
         metrics_url, pages_url = _serve(config, stack, store, metrics, pulse)
 
         def wait_on(seconds: float) -> None:

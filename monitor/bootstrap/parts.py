@@ -92,6 +92,12 @@ async def open_notifiers(config: Config) -> AsyncIterator[Mapping[str, Notifier]
         yield {channel.channel: channel for channel in channels}
 
 
+def channel_names(config: Config) -> list[str]:
+    """The channels of the configuration, before they are opened."""
+    notify = config.settings.notify
+    return [name for name, is_on in (("slack", notify.slack), ("pagerduty", notify.pagerduty)) if is_on]
+
+
 def owner_name() -> str:
     """Who this process is, for leases: host, pid, and something that a restart changes."""
     return f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"

@@ -36,6 +36,7 @@ SOCKET_NAME = "engine.sock"
 SOCKET_URL = "http://engine"
 """What a server on a Unix socket is called in requests; nobody looks the name up."""
 RECOVERY_SECONDS = 1.0
+PROBE_SECONDS = 30.0
 ENGINE_RESPONSE_BYTES = 100_000_000
 ENGINE_CONNECTIONS = 1000
 
@@ -65,7 +66,17 @@ async def open_simulator(
     async with AsyncExitStack() as stack:
         client, supervisor = await _open_client(config, stack, is_daemon=is_daemon, on_wait=on_wait)
         info = await _model_info(config, client)
+        if is_daemon and supervisor is None:
+            # Hours may pass between two checks, and a server that is away must be known before.
+            probing = asyncio.create_task(_keep_probing(client), name="probe-server")
+            stack.callback(probing.cancel)
         yield Simulator(user=_user(config, client, info), model=info, client=client, supervisor=supervisor)
+
+
+async def _keep_probing(client: CompletionClient) -> None:
+    while True:
+        await client.probe()
+        await asyncio.sleep(PROBE_SECONDS)
 
 
 def user_examples() -> str:

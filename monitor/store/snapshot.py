@@ -18,6 +18,7 @@ from monitor.transcript import Outcome
 from monitor.verdict import Verdict
 
 VALID = (CheckStatus.HEALTHY, CheckStatus.DEGRADED)
+ENDED = (*VALID, CheckStatus.INCONCLUSIVE)
 
 
 def take(connection: Connection, suites: Mapping[str, Watched], *, now: datetime) -> Snapshot:
@@ -41,26 +42,30 @@ def take(connection: Connection, suites: Mapping[str, Watched], *, now: datetime
 def _suites(connection: Connection, suites: Mapping[str, Watched]) -> tuple[SuiteSnapshot, ...]:
     if not suites:
         return ()
-    newest = [_newest_id(suite) for suite in suites] + [
-        _newest_id(suite, check.c.status.in_(VALID)) for suite in suites
-    ]
+    wanted: list[list[ColumnElement[bool]]] = [[], [check.c.status.in_(ENDED)], [check.c.status.in_(VALID)]]
+    newest = [_newest_id(suite, *conditions) for suite in suites for conditions in wanted]
     query = select(check).where(check.c.id.in_(union_all(*newest))).order_by(desc(check.c.started_at), desc(check.c.id))
     found: dict[str, list[CheckRecord]] = defaultdict(list)
     for row in connection.execute(query).mappings():
         found[row["suite"]].append(value_from(CheckRecord, row))
-    last = {suite: next(iter(found[suite]), None) for suite in suites}
-    valid = {suite: next((c for c in found[suite] if c.status in VALID), None) for suite in suites}
+    valid = {suite: _first(found[suite], VALID) for suite in suites}
     verdicts = _verdicts(connection, [c.id for c in valid.values() if c])
     return tuple(
         SuiteSnapshot(
             suite=suite,
             watched=watched,
-            last=last[suite],
+            last=_first(found[suite], CheckStatus),
+            last_ended=_first(found[suite], ENDED),
             last_valid=(best := valid[suite]),
             verdicts=tuple(verdicts[best.id]) if best else (),
         )
         for suite, watched in suites.items()
     )
+
+
+def _first(newest: Iterable[CheckRecord], statuses: Iterable[CheckStatus]) -> CheckRecord | None:
+    wanted = set(statuses)
+    return next((found for found in newest if found.status in wanted), None)
 
 
 def _newest_id(suite: str, *wanted: ColumnElement[bool]) -> Select[tuple[str]]:

@@ -216,7 +216,9 @@ def notification(channel: str, status: NotificationStatus, *, attempts: int = 1,
 
 
 def snapshot(*suites: SuiteSnapshot) -> Snapshot:
-    suites = suites or (SuiteSnapshot(suite="shop", watched=Watched(threshold=0.70), last=CHECK, last_valid=CHECK),)
+    suites = suites or (
+        SuiteSnapshot(suite="shop", watched=Watched(threshold=0.70), last=CHECK, last_ended=CHECK, last_valid=CHECK),
+    )
     return Snapshot(
         taken_at=T0 + timedelta(minutes=4),
         suites=suites,

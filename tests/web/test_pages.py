@@ -98,7 +98,9 @@ async def test_the_overview_names_suites_checks_and_open_incidents() -> None:
 
 
 async def test_a_running_first_check_shows_no_average() -> None:
-    fresh = snapshot(SuiteSnapshot(suite="shop", watched=Watched(threshold=0.7), last=RUNNING, last_valid=None))
+    fresh = snapshot(
+        SuiteSnapshot(suite="shop", watched=Watched(threshold=0.7), last=RUNNING, last_ended=None, last_valid=None)
+    )
     app = pages_app(MemoryRecords(stored_checks=(RUNNING,)), lambda: fresh, clock=lambda: T0)
     async with client(app) as browser:
         html = (await browser.get("/")).text
