@@ -40,9 +40,13 @@ def serve(settings: EngineSettings) -> int:
     """Load, test and serve the model; returns an `ExitCode`. Blocks until SIGTERM, SIGINT or the parent's end."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="level=%(levelname)s %(message)s")
     manager = ServiceManager(os.environ if settings.parent_pid is None else {})
+    loaded = threading.Event()
 
     def stop(_signal: int, _frame: FrameType | None) -> Never:
         manager.stopping()
+        if not loaded.is_set():
+            # The thread that loads cannot be interrupted, and torch aborts when the interpreter ends around it.
+            os._exit(ExitCode.STOPPED)
         raise SystemExit(ExitCode.STOPPED)
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -53,7 +57,6 @@ def serve(settings: EngineSettings) -> int:
         owner = Owner(settings, lambda: load(_folder(settings), settings), measures, lambda *why: _end(settings, *why))
         if settings.socket is not None:
             claim_socket(settings.socket)
-        loaded = threading.Event()
         _watch(settings, owner, _loading(settings, manager, loaded))
         model = owner.start()
         loaded.set()

@@ -51,6 +51,13 @@ intents:
 """
 
 
+def tiny_userlm(folder: Path, servers: str = "[]") -> str:
+    """`simulator` for a checkpoint of UserLM's shape on a processor."""
+    return f"{{kind: userlm, model: {{name: {folder}, device: cpu, dtype: float32}}, servers: {servers}, " + (
+        "engine: {threads: 1, max_slots: 8, max_batch_tokens: 256}, sampling: {max_tokens: 40}}"
+    )
+
+
 def write_config(folder: Path, assistant: str, simulator: str = "{kind: scripted}", notify: str = "{}") -> Path:
     """A suite that is due every second."""
     (folder / "intents.yaml").write_text(INTENTS)
@@ -121,15 +128,7 @@ class DaemonProcess:
 
     def checks(self) -> list[CheckRecord]:
         """What it stored, newest first; nothing while there is no database yet."""
-        path = self.config.parent / "monitor.sqlite3"
-        try:
-            store = Store.open(f"sqlite:///{path}")
-        except SchemaMismatch:
-            return []
-        try:
-            return store.checks()
-        finally:
-            store.close()
+        return stored_checks(self.config.parent / "monitor.sqlite3")
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal and wait for the exit code."""
@@ -139,6 +138,18 @@ class DaemonProcess:
     async def wait(self) -> int:
         """Its exit code, once it ended by itself."""
         return await asyncio.to_thread(self.process.wait, 60)
+
+
+def stored_checks(database: Path) -> list[CheckRecord]:
+    """What a daemon stored in this file, newest first; nothing while there is no database yet."""
+    try:
+        store = Store.open(f"sqlite:///{database}")
+    except SchemaMismatch:
+        return []
+    try:
+        return store.checks()
+    finally:
+        store.close()
 
 
 def maps(pid: int) -> str:

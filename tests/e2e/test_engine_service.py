@@ -8,18 +8,15 @@ from pathlib import Path
 import pytest
 
 from monitor.check import CheckStatus
-from tests.e2e.daemon import DaemonProcess, write_config
+from tests.e2e.daemon import DaemonProcess, tiny_userlm, write_config
 from tests.fixtures.assistants import ServeAssistant, says
 
 
 @pytest.fixture
 async def config(tmp_path: Path, serve_assistant: ServeAssistant, talking_userlm_folder: Path) -> Path:
     assistant = await serve_assistant(lambda _: says("It is thirty days."))
-    simulator = f"{{kind: userlm, model: {{name: {talking_userlm_folder}, device: cpu, dtype: float32}}, " + (
-        f"servers: [{{url: 'unix://{tmp_path}/engine.sock'}}], "
-        "engine: {threads: 1, max_slots: 8, max_batch_tokens: 256}, sampling: {max_tokens: 40}}"
-    )
-    return write_config(tmp_path, assistant.url, simulator)
+    servers = f"[{{url: 'unix://{tmp_path}/engine.sock'}}]"
+    return write_config(tmp_path, assistant.url, tiny_userlm(talking_userlm_folder, servers))
 
 
 def engine(config: Path) -> DaemonProcess:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from monitor.check import CheckStatus
 from monitor.demo.receivers import Receivers
 from monitor.store import Store
 from monitor.transcript import EndReason, Role
-from tests.e2e.daemon import DaemonProcess, maps, write_config
+from tests.cli.commands import notify
+from tests.e2e.daemon import DaemonProcess, maps, tiny_userlm, write_config
 from tests.fixtures.assistants import ScriptedAssistant, ServeAssistant, says
 from tests.fixtures.talking import FOLLOW_UPS, OPENINGS
 
@@ -34,15 +36,8 @@ def receivers() -> Iterator[Receivers]:
 
 @pytest.fixture
 def config(tmp_path: Path, assistant: ScriptedAssistant, receivers: Receivers, talking_userlm_folder: Path) -> Path:
-    (tmp_path / "token").write_text("xoxb-1234567890")
-    (tmp_path / "key").write_text("0123456789abcdef")
-    simulator = f"{{kind: userlm, model: {{name: {talking_userlm_folder}, device: cpu, dtype: float32}}, " + (
-        "engine: {threads: 1, max_slots: 8, max_batch_tokens: 256}, sampling: {max_tokens: 40}}"
-    )
-    notify = f"{{slack: {{token_file: token, channel: '#on-call', base_url: '{receivers.slack_api_url}'}}, " + (
-        f"pagerduty: {{routing_key_file: key, url: '{receivers.pagerduty_url}'}}}}"
-    )
-    return write_config(tmp_path, assistant.url, simulator, notify)
+    channels = json.dumps(notify(tmp_path, receivers))
+    return write_config(tmp_path, assistant.url, tiny_userlm(talking_userlm_folder), channels)
 
 
 def kinds(receivers: Receivers) -> list[tuple[str, str]]:

@@ -66,6 +66,18 @@ def test_a_service_loads_is_ready_lives_and_stops(userlm_folder: Path, tmp_path:
         assert engine.wait(SECONDS) == ExitCode.STOPPED
 
 
+@pytest.mark.parametrize("messages", [1, 2, 3])
+def test_a_service_that_is_loading_stops_at_once(
+    userlm_folder: Path, tmp_path: Path, manager: socket.socket, messages: int
+) -> None:
+    with engine_service(userlm_folder, tmp_path) as engine:
+        for _ in range(messages):
+            until(manager, "STATUS=")
+        engine.send_signal(signal.SIGTERM)
+        until(manager, "STOPPING=1")
+        assert engine.wait(SECONDS) == ExitCode.STOPPED
+
+
 def test_loading_does_not_take_for_ever(userlm_folder: Path, tmp_path: Path, manager: socket.socket) -> None:
     with engine_service(userlm_folder, tmp_path, "--startup-seconds", "0") as engine:
         assert engine.wait(SECONDS) == ExitCode.NO_PROGRESS

@@ -16,8 +16,7 @@ from typing import Any, ClassVar
 import httpx
 
 from monitor.check import CheckRecord
-from monitor.errors import SchemaMismatch
-from monitor.store import Store
+from tests.e2e.daemon import stored_checks
 
 SCRIPT = Path(__file__).with_name("run_container.sh")
 WAIT_SECONDS = 60.0
@@ -128,16 +127,7 @@ class Container:
 
     def checks(self) -> list[CheckRecord]:
         """What it stored, read from the volume; nothing while there is no database yet."""
-        if not self.database.exists():
-            return []
-        try:
-            store = Store.open(f"sqlite:///{self.database}")
-        except SchemaMismatch:
-            return []
-        try:
-            return store.checks()
-        finally:
-            store.close()
+        return stored_checks(self.database)
 
     def signal(self, name: str) -> None:
         podman("kill", "--signal", name, self.name)

@@ -7,6 +7,7 @@ away, so that there is something to see everywhere.
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import re
 from collections.abc import Iterator
@@ -18,7 +19,8 @@ from typing import Any
 import pytest
 
 from monitor.demo.receivers import PAGERDUTY, SLACK, Answer, Receivers
-from tests.e2e.daemon import DaemonProcess, write_config
+from tests.cli.commands import notify
+from tests.e2e.daemon import DaemonProcess, tiny_userlm, write_config
 from tests.fixtures.assistants import ScriptedAssistant, responds, streams
 from tests.service.grafana.dashboard import Query, label_queries, queries
 from tests.service.prometheus.shipped import alerts, opposite, selectors
@@ -59,15 +61,7 @@ def config(
     tmp_path_factory: pytest.TempPathFactory, talking_userlm_folder: Path, channels: Receivers, good: ScriptedAssistant
 ) -> Path:
     folder = tmp_path_factory.mktemp("daemon")
-    (folder / "token").write_text("xoxb-1234567890")
-    (folder / "key").write_text("0123456789abcdef")
-    simulator = f"{{kind: userlm, model: {{name: {talking_userlm_folder}, device: cpu, dtype: float32}}, " + (
-        "engine: {threads: 1, max_slots: 8, max_batch_tokens: 256}, sampling: {max_tokens: 40}}"
-    )
-    notify = f"{{slack: {{token_file: token, channel: '#on-call', base_url: '{channels.slack_api_url}'}}, " + (
-        f"pagerduty: {{routing_key_file: key, url: '{channels.pagerduty_url}'}}}}"
-    )
-    path = write_config(folder, good.url, simulator, notify)
+    path = write_config(folder, good.url, tiny_userlm(talking_userlm_folder), json.dumps(notify(folder, channels)))
     path.write_text(path.read_text().replace("turn_timeout: 5s", "stream: true, turn_timeout: 5s"))
     return path
 
