@@ -19,6 +19,7 @@ RUN python -m venv /opt/pip \
 COPY README.md LICENSE ./
 COPY migrations migrations
 COPY config config
+COPY systemd systemd
 COPY monitor monitor
 RUN /opt/pip/bin/python -m pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir dist . \
     && /opt/pip/bin/python -m pip --python /opt/assistant-monitor/bin/python \
@@ -44,7 +45,7 @@ RUN groupadd --gid 10001 assistant-monitor \
     && install -d -o 10001 -g 10001 -m 0750 /var/lib/assistant-monitor /var/lib/assistant-monitor/models
 COPY --from=build /opt/assistant-monitor /opt/assistant-monitor
 USER 10001:10001
-# The weights outlive the state: 16 GB need not be fetched again for a new database.
+# The weights outlive the state: 32 GB need not be fetched again for a new database.
 VOLUME ["/var/lib/assistant-monitor", "/var/lib/assistant-monitor/models"]
 # Temporary files, which torch needs even to be imported, go here where /tmp is read-only.
 WORKDIR /var/lib/assistant-monitor

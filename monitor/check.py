@@ -151,7 +151,7 @@ class Watched:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteSnapshot:
     """What the world is told about one suite: its newest check, its newest one that came to its end, whatever it said,
-    and its newest one that said something about the assistant.
+    and the two newest ones that said something about the assistant. `watched_since` is its first slot (None: none yet).
     """
 
     suite: str
@@ -159,6 +159,8 @@ class SuiteSnapshot:
     last: CheckRecord | None
     last_ended: CheckRecord | None
     last_valid: CheckRecord | None
+    previous_valid: CheckRecord | None = None
+    watched_since: datetime | None = None
     verdicts: tuple[Verdict, ...] = ()
 
 

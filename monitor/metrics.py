@@ -26,7 +26,7 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
 LIVE_HELP = {
     "engine_ready": "1 while the user model's server answers, else 0.",
-    "engine_restarts_total": "Times that the engine's process was started again.",
+    "engine_restarts_total": "Times that the daemon started its engine child again.",
     "heartbeat_age_seconds": "Time since the daemon's loop last made progress.",
     "store_reachable": "1 if the newest transaction found the database there and whole, else 0.",
 }
@@ -138,6 +138,13 @@ def _suite_gauges(suites: tuple[SuiteSnapshot, ...]) -> Iterator[Metric]:
         ("suite", "intent"),
         (((suite, intent.intent_id), intent.mean) for suite, _, summary in valid for intent in summary.intents),
     )
+    before = [(s.suite, s.previous_valid.summary) for s in suites if s.previous_valid and s.previous_valid.summary]
+    yield _gauge(
+        "intent_score_previous",
+        "Mean score of one intent in the valid check before the newest valid one.",
+        ("suite", "intent"),
+        (((suite, intent.intent_id), intent.mean) for suite, summary in before for intent in summary.intents),
+    )
     yield _gauge(
         "last_valid_check_timestamp_seconds",
         "Unix time at which the newest valid check started.",
@@ -159,6 +166,18 @@ def _newest_check_gauges(suites: tuple[SuiteSnapshot, ...]) -> Iterator[Metric]:
         "Age of the newest valid check from which on the suite counts as unwatched.",
         by_suite,
         (((s.suite,), s.watched.stale_after_seconds) for s in suites),
+    )
+    yield _gauge(
+        "watched_since_timestamp_seconds",
+        "Unix time of the suite's first slot that was taken.",
+        by_suite,
+        (((s.suite,), s.watched_since.timestamp() if s.watched_since else None) for s in suites),
+    )
+    yield _gauge(
+        "check_conclusive",
+        "1 if the newest check that ended says something about the assistant, else 0.",
+        by_suite,
+        (((suite,), float(check.status is not CheckStatus.INCONCLUSIVE)) for suite, check in ended),
     )
     yield _gauge(
         "valid_share",

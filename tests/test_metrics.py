@@ -223,3 +223,20 @@ def test_a_script_takes_no_time_of_a_user_model() -> None:
     drawn = replace(TURNS[0], latency_seconds=0.1, sampled=Sampled(tokens=4))
     metrics.observe("shop", conversation(turns=(drawn, TURNS[1])))
     assert 'assistant_monitor_user_turn_duration_seconds_count{suite="shop"} 1.0' in metrics.render()[0].decode()
+
+
+def test_what_came_before_is_told_beside_what_is() -> None:
+    intents = (replace(SUMMARY.intents[0], mean=0.4), *SUMMARY.intents[1:])
+    before = replace(CHECK, summary=replace(SUMMARY, intents=intents))
+    suite = replace(snapshot().suites[0], previous_valid=before, watched_since=T0)
+    samples = scrape(snapshot(suite))
+    assert samples[series("intent_score_previous", suite="shop", intent="well")] == 0.4
+    assert samples[series("watched_since_timestamp_seconds", suite="shop")] == T0.timestamp()
+
+
+@pytest.mark.parametrize(("status", "conclusive"), [(CheckStatus.HEALTHY, 1), (CheckStatus.INCONCLUSIVE, 0)])
+def test_whether_the_newest_check_said_something_holds_while_another_one_runs(
+    status: CheckStatus, conclusive: int
+) -> None:
+    suite = replace(snapshot().suites[0], last=RUNNING, last_ended=replace(CHECK, status=status))
+    assert scrape(snapshot(suite))[series("check_conclusive", suite="shop")] == conclusive

@@ -16,6 +16,15 @@ import pytest
 from monitor import __version__
 
 ROOT = Path(__file__).parents[1]
+SHARE = f"assistant_monitor-{__version__}.data/data/share/assistant-monitor"
+COPIED = {
+    "config/systemd.yaml": "systemd.yaml",
+    "config/monitor.yaml": "monitor.yaml",
+    "config/intents": "intents",
+    "config/prometheus": "prometheus",
+    "config/grafana": "grafana",
+    "systemd": "systemd",
+}
 SHIPPED = {
     "config/demo.yaml": "monitor/_config/demo.yaml",
     "config/monitor.yaml": "monitor/_config/monitor.yaml",
@@ -116,7 +125,10 @@ def test_it_holds_what_the_program_reads(wheel: Path) -> None:
 def test_it_holds_just_these_files_and_so_no_secret_that_lies_beside_them(wheel: Path) -> None:
     wanted = {
         (place / file.relative_to(ROOT / source)).as_posix()
-        for source, place in ((name, Path(place)) for name, place in SHIPPED.items())
+        for source, place in (
+            (name, Path(place))
+            for name, place in [*SHIPPED.items(), *((source, f"{SHARE}/{name}") for source, name in COPIED.items())]
+        )
         for file in [ROOT / source, *(ROOT / source).rglob("*")]
         if file.is_file() and "__pycache__" not in file.parts
     }
@@ -131,6 +143,14 @@ def test_it_runs_from_its_own_files(installed: Installed, tmp_path: Path) -> Non
 def test_the_command_is_there(installed: Installed, tmp_path: Path) -> None:
     done = installed.run("assistant-monitor", "--version", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, f"assistant-monitor, version {__version__}\n")
+
+
+def test_what_an_operator_copies_lies_beside_it(installed: Installed) -> None:
+    share = installed.folder / "share" / "assistant-monitor"
+    assert (share / "systemd" / "assistant-monitor.service").read_text() == (
+        ROOT / "systemd" / "assistant-monitor.service"
+    ).read_text()
+    assert {path.name for path in share.iterdir()} == set(COPIED.values())
 
 
 def test_a_database_is_made(installed: Installed, tmp_path: Path) -> None:

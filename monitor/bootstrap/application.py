@@ -136,18 +136,20 @@ async def open_application(config: Config, manager: ServiceManager) -> AsyncIter
         metrics = Metrics(live, suites=config.suites, channels=channel_names(config))
         metrics_url, pages_url = _serve(config, stack, store, metrics, pulse)
 
-        def wait_on(seconds: float) -> None:
-            pulse.reason = f"the user model has been loading for {seconds:.0f} s"
-            manager.starting(pulse.reason, EXTEND_SECONDS)
-
-        simulator = await stack.enter_async_context(open_simulator(config, is_daemon=True, on_wait=wait_on))
-        pulse.reason = "starting"
-        channels = await stack.enter_async_context(open_notifiers(config))
         watched = {name: _watched(config, name) for name in config.suites}
 
         async def publish() -> None:
             metrics.publish(await store.offload(store.snapshot, watched, now=utc_now()))
 
+        def wait_on(seconds: float) -> None:
+            if not pulse.is_ready:
+                pulse.reason = f"the user model has been loading for {seconds:.0f} s"
+                manager.starting(pulse.reason, EXTEND_SECONDS)
+
+        await publish()  # what was measured before, and that it grows old, is told while the model is waited for
+        simulator = await stack.enter_async_context(open_simulator(config, is_daemon=True, on_wait=wait_on))
+        pulse.reason = "starting"
+        channels = await stack.enter_async_context(open_notifiers(config))
         assistants = {
             name: await stack.enter_async_context(open_assistant(config, name))
             for name in sorted({suite.assistant for suite in config.suites.values()})

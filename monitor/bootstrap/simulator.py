@@ -114,12 +114,20 @@ def _server_client(
         raise ConfigError([f"{config.path}: simulator.servers: this version uses one server; keep the first"])
     server = config.settings.simulator.servers[0]
     key = server.api_key.reveal() if server.api_key else None
-    url, recover = server.url, _recovery(None)
-    if server.socket is not None:
-        url = SOCKET_URL
-        if is_daemon:
-            recover = _return_of(server.socket, config.settings.simulator.engine.startup_timeout_seconds, on_wait)
-    return CompletionClient(_http(stack, server.socket), url, model=server.model, api_key=key, recover=recover)
+    patience = config.settings.simulator.engine.startup_timeout_seconds
+
+    async def is_there() -> bool:
+        await client.probe()
+        return bool(client.is_answered)
+
+    client = CompletionClient(
+        _http(stack, server.socket),
+        SOCKET_URL if server.socket else server.url,
+        model=server.model,
+        api_key=key,
+        recover=_return_of(is_there, patience, on_wait) if is_daemon else _recovery(None),
+    )
+    return client
 
 
 def _http(stack: AsyncExitStack, path: Path | None = None) -> HttpClient:
@@ -177,13 +185,15 @@ def _recovery(supervisor: EngineSupervisor | None) -> Callable[[], Awaitable[Non
     return recover
 
 
-def _return_of(path: Path, patience_seconds: float, on_wait: Callable[[float], None]) -> Callable[[], Awaitable[None]]:
-    """Waits for the engine of another service, which listens once it has loaded its model."""
+def _return_of(
+    is_there: Callable[[], Awaitable[bool]], patience_seconds: float, on_wait: Callable[[float], None]
+) -> Callable[[], Awaitable[None]]:
+    """Waits for a server of another service, which answers once it has loaded its model."""
 
     async def recover() -> None:
         await asyncio.sleep(RECOVERY_SECONDS)
         began = time.monotonic()
-        while not _is_listening(path) and time.monotonic() - began < patience_seconds:
+        while not await is_there() and time.monotonic() - began < patience_seconds:
             on_wait(time.monotonic() - began)
             await asyncio.sleep(RECOVERY_SECONDS)
 

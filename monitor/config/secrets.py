@@ -9,6 +9,7 @@ systemd.exec(5)): its folder is that of one service and known only when it runs.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -89,6 +90,8 @@ def _from_file(value: object, info: ValidationInfo) -> Secret:
     except UnicodeDecodeError as exc:
         raise ValueError("the file is not UTF-8 text; write the secret into it on one line") from exc
     except ValueError as exc:
+        if isinstance(exc.__cause__, PermissionError):
+            todo = f"let user {os.geteuid()} read it"
         # The path is not repeated: people put the secret itself here by mistake.
         raise ValueError(f"{exc}; {todo} (relative paths count from {around.folder})") from exc
     return Secret(_one_line(text, "the file"), f"file {path.name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from alembic import command
@@ -28,6 +29,7 @@ def upgrade(url: str) -> None:
     parsed = parse(url)
     if path := sqlite_path(parsed):
         _make_folder(path.parent)
+        _make_private(path)
     database = Database(connect(parsed))
     try:
         database.write(_upgrade)
@@ -92,6 +94,18 @@ def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(data_folder("migrations")).replace("%", "%%"))
     return config
+
+
+def _make_private(path: Path) -> None:
+    """Make an empty file that only this user may read, if there is none: conversations go into it.
+
+    SQLite gives the files beside it the same permissions (https://sqlite.org/wal.html).
+    """
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        who = f"user {os.geteuid()} must be able to write it and its folder"
+        raise StoreUnavailable(f"the database {path} cannot be opened ({error.strerror}): {who}") from error
 
 
 def _make_folder(folder: Path) -> None:

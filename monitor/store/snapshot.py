@@ -1,19 +1,19 @@
-"""Everything that `/metrics` shows, read in six queries whatever the number of suites."""
+"""Everything that `/metrics` shows, read in seven queries whatever the number of suites."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Select, desc, func, select, union_all
+from sqlalchemy import Connection, Select, desc, func, select, union_all
 
 from monitor.check import CheckRecord, CheckStatus, Snapshot, SuiteSnapshot, Watched
 from monitor.incident import NotificationKind, NotificationStatus
 from monitor.store import counters
 from monitor.store.checks import ALERTING
 from monitor.store.rows import value_from
-from monitor.store.tables import check, incident, notification, verdict
+from monitor.store.tables import check, incident, notification, schedule_slot, verdict
 from monitor.transcript import Outcome
 from monitor.verdict import Verdict
 
@@ -42,36 +42,42 @@ def take(connection: Connection, suites: Mapping[str, Watched], *, now: datetime
 def _suites(connection: Connection, suites: Mapping[str, Watched]) -> tuple[SuiteSnapshot, ...]:
     if not suites:
         return ()
-    wanted: list[list[ColumnElement[bool]]] = [[], [check.c.status.in_(ENDED)], [check.c.status.in_(VALID)]]
-    newest = [_newest_id(suite, *conditions) for suite in suites for conditions in wanted]
+    newest = [query for suite in suites for query in _newest_ids(suite)]
     query = select(check).where(check.c.id.in_(union_all(*newest))).order_by(desc(check.c.started_at), desc(check.c.id))
     found: dict[str, list[CheckRecord]] = defaultdict(list)
     for row in connection.execute(query).mappings():
         found[row["suite"]].append(value_from(CheckRecord, row))
-    valid = {suite: _first(found[suite], VALID) for suite in suites}
-    verdicts = _verdicts(connection, [c.id for c in valid.values() if c])
+    valid = {suite: [c for c in found[suite] if c.status in VALID] + [None, None] for suite in suites}
+    verdicts = _verdicts(connection, [pair[0].id for pair in valid.values() if pair[0]])
+    since = _first_slots(connection, suites)
     return tuple(
         SuiteSnapshot(
             suite=suite,
             watched=watched,
-            last=_first(found[suite], CheckStatus),
-            last_ended=_first(found[suite], ENDED),
-            last_valid=(best := valid[suite]),
+            last=next(iter(found[suite]), None),
+            last_ended=next((c for c in found[suite] if c.status in ENDED), None),
+            last_valid=(best := valid[suite][0]),
+            previous_valid=valid[suite][1],
+            watched_since=since.get(suite),
             verdicts=tuple(verdicts[best.id]) if best else (),
         )
         for suite, watched in suites.items()
     )
 
 
-def _first(newest: Iterable[CheckRecord], statuses: Iterable[CheckStatus]) -> CheckRecord | None:
-    wanted = set(statuses)
-    return next((found for found in newest if found.status in wanted), None)
+def _newest_ids(suite: str) -> Iterator[Select[tuple[str]]]:
+    """Queries for the newest check, the newest one that ended, and the two newest valid ones."""
+    is_ended, is_valid = check.c.status.in_(ENDED), check.c.status.in_(VALID)
+    for conditions, count in (((), 1), ((is_ended,), 1), ((is_valid,), 2)):
+        ids = select(check.c.id).where(check.c.suite == suite, check.c.trigger.in_(ALERTING), *conditions)
+        newest = ids.order_by(desc(check.c.started_at), desc(check.c.id)).limit(count).subquery()
+        yield select(newest.c.id)
 
 
-def _newest_id(suite: str, *wanted: ColumnElement[bool]) -> Select[tuple[str]]:
-    ids = select(check.c.id).where(check.c.suite == suite, check.c.trigger.in_(ALERTING), *wanted)
-    newest = ids.order_by(desc(check.c.started_at), desc(check.c.id)).limit(1).subquery()
-    return select(newest.c.id)
+def _first_slots(connection: Connection, suites: Iterable[str]) -> Mapping[str, datetime]:
+    slot = schedule_slot.c
+    query = select(slot.suite, func.min(slot.at).label("first")).where(slot.suite.in_(list(suites)))
+    return {row.suite: row.first for row in connection.execute(query.group_by(slot.suite))}
 
 
 def _verdicts(connection: Connection, check_ids: Iterable[str]) -> Mapping[str, list[Verdict]]:

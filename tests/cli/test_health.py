@@ -68,3 +68,16 @@ def test_without_an_address_nobody_can_be_asked(metrics: str | None, said: str, 
     done = run("health", "--config", write_config(tmp_path, server={"metrics": metrics}))
     assert (done.code, done.out) == (2, "")
     assert said in done.err
+
+
+async def test_a_file_that_was_spoilt_since_says_nothing_about_the_daemon(
+    serve_assistant: ServeAssistant, tmp_path: Path, run: Run
+) -> None:
+    server = await serve_assistant(lambda _: responds_json({"ok": True, "reason": "ok"}))
+    path = tmp_path / "monitor.yaml"
+    path.write_text(
+        f'server: {{metrics: "127.0.0.1:{server.port}", pages: "0.0.0.0:{server.port}"}}\n'
+        "nonsense: 1\nnotify: {slack: {token_file: /not/there}}\n"
+    )
+    done = await asyncio.to_thread(run, "health", "--config", path)
+    assert (done.code, done.out) == (0, "ok\n")

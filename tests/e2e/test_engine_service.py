@@ -31,6 +31,7 @@ def checked(daemon: DaemonProcess, after: int = 0) -> Callable[[], bool]:
 async def test_a_daemon_waits_for_the_engine_and_has_none_of_its_own(config: Path) -> None:
     with DaemonProcess(config) as daemon:
         await daemon.until(lambda: "has been loading" in said_to(daemon, "/readyz"), "the daemon to wait")
+        assert 'assistant_monitor_stale_after_seconds{suite="shop"}' in said_to(daemon, "/metrics")
         with engine(config) as service:
             await daemon.until(checked(daemon), "a healthy check")
             assert daemon.children() == []
@@ -48,6 +49,7 @@ async def test_an_engine_that_is_started_again_costs_no_conversation(config: Pat
             await daemon.until(checked(daemon, before + 1), "a later healthy check")
         statuses = {check.status for check in daemon.checks()}
         assert statuses <= {CheckStatus.HEALTHY, CheckStatus.RUNNING}
+        assert '"reason":"ready"' in said_to(daemon, "/readyz")
         assert await daemon.stop() == 0
 
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import ast
+import os
+import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,11 +13,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 
-from monitor.errors import ConfigError, SchemaMismatch
+from monitor.errors import ConfigError, SchemaMismatch, StoreUnavailable
 from monitor.store import Store, tables
 from monitor.store.database import Database
 from monitor.store.engine import connect, parse
 from monitor.store.migrate import status, upgrade
+from tests.store.samples import a_check, a_closing, a_conversation
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -100,6 +106,52 @@ def test_a_newer_schema_is_neither_opened_nor_migrated(blank_url: str, blank: Da
     for attempt in (Store.open, upgrade):
         with pytest.raises(SchemaMismatch, match="newer version"):
             attempt(blank_url)
+
+
+def test_a_sqlite_file_and_what_lies_beside_it_are_for_its_user_alone(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        upgrade(f"sqlite:///{tmp_path / 'monitor.db'}")
+        store = Store.open(f"sqlite:///{tmp_path / 'monitor.db'}")
+        store.open_check(a_check(), None)
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+        store.close()
+    finally:
+        os.umask(before)
+    assert modes == {"monitor.db": 0o600, "monitor.db-wal": 0o600, "monitor.db-shm": 0o600}
+
+
+def test_a_file_that_may_not_be_made_is_told_with_its_path_and_user(tmp_path: Path) -> None:
+    (tmp_path / "monitor.db").mkdir()
+    with pytest.raises(StoreUnavailable, match=r"monitor\.db cannot be opened .*: user \d+ must be able to write it"):
+        upgrade(f"sqlite:///{tmp_path / 'monitor.db'}")
+
+
+def test_what_runs_goes_on_while_a_newer_version_adds_to_the_schema(blank_url: str, blank: Database) -> None:
+    upgrade(blank_url)
+    store = Store.open(blank_url)
+    blank.write(add_as_the_next_version_may)
+    store.open_check(a_check(), None)
+    store.save_conversation(a_conversation(), None)
+    store.close_check(a_closing())
+    assert store.check("c1") is not None
+    store.close()
+
+
+def add_as_the_next_version_may(connection: Connection) -> None:
+    for table in tables.metadata.tables:
+        connection.execute(text(f'ALTER TABLE "{table}" ADD COLUMN added_later TEXT'))
+    connection.execute(text("CREATE TABLE added_later (id INTEGER PRIMARY KEY)"))
+    stamp(connection, "9999")
+
+
+def test_migrations_after_the_first_only_add_so_that_the_version_before_goes_on() -> None:
+    added = {"add_column", "create_table", "create_index", "batch_alter_table", "f"}
+    for path in sorted((ROOT / "migrations" / "versions").glob("[0-9]*.py"))[1:]:
+        (upgrade_,) = [node for node in ast.parse(path.read_text()).body if getattr(node, "name", "") == "upgrade"]
+        calls = [node.func for node in ast.walk(upgrade_) if isinstance(node, ast.Call)]
+        used = {f.attr for f in calls if isinstance(f, ast.Attribute) and getattr(f.value, "id", "") in ("op", "batch")}
+        assert used <= added, path.name
 
 
 def test_upgrading_makes_the_folder_of_a_sqlite_file(tmp_path: Path) -> None:

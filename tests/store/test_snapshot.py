@@ -90,3 +90,14 @@ def test_open_incidents_are_counted_by_the_suite_that_opened_them(store: Store) 
     store.close_check(a_closing(check=an_ended_check(suite="other"), opened=(an_incident(opened_by_check="c1"),)))
     store.change_alerts(AlertChanges(opened=(an_incident("i2", scope="main/return"),)))
     assert store.snapshot(SUITES, now=NOW).incidents_open == {"other": 1, "main": 1}
+
+
+def test_a_suite_shows_the_valid_check_before_and_since_when_it_is_watched(store: Store) -> None:
+    for number, status in enumerate((CheckStatus.HEALTHY, CheckStatus.INCONCLUSIVE, CheckStatus.DEGRADED)):
+        at = after(number)
+        assert store.claim_slot("main", at, owner="me", now=at, lease_seconds=60, second_attempt_grace_seconds=60)
+        end(store, f"c{number}", number, status)
+    main, other = store.snapshot(SUITES, now=NOW).suites
+    assert main.last_valid and main.previous_valid
+    assert (main.last_valid.id, main.previous_valid.id, main.watched_since) == ("c2", "c0", after(0))
+    assert (other.previous_valid, other.watched_since) == (None, None)

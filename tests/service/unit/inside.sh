@@ -72,6 +72,19 @@ look_around() {
   fact daemon_start_limit "$(of $DAEMON StartLimitIntervalUSec)"
 }
 
+# Signals that nobody asked systemd for: one that ends it in order, and one that must not.
+send_unasked_signals() {
+  local pid
+  pid=$(of $DAEMON MainPID)
+  kill -HUP "$pid"
+  await 60 has_said $DAEMON 'signal_ignored signal=SIGHUP' && is $DAEMON MainPID "$pid" && fact hangup ignored
+  kill -TERM "$pid"
+  await 60 is $DAEMON NRestarts 1
+  await 60 is $DAEMON ActiveState active && fact ended_unasked "started again"
+  systemctl stop $DAEMON
+  systemctl start $DAEMON
+}
+
 # A stopped process gives no sign of life, and cannot end itself. The engine is not waited for until it has loaded again:
 # it is told to end in the middle.
 stop_giving_signs_of_life() {
@@ -141,8 +154,8 @@ engine_as_a_child() {
   systemctl stop $DAEMON
 }
 
-for step in install_as_an_operator_does start_both look_around stop_and_start_again stop_giving_signs_of_life \
-  break_the_configuration cannot_start engine_as_a_child; do
+for step in install_as_an_operator_does start_both look_around stop_and_start_again send_unasked_signals \
+  stop_giving_signs_of_life break_the_configuration cannot_start engine_as_a_child; do
   echo "== $step ($SECONDS s)"
   $step
 done
