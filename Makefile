@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EXTRAS := engine,postgres,demo,dev
 
-.PHONY: help install demo demo-live test lint format types layers schema wheel bench-engine clean
+.PHONY: help install demo demo-live test lint format types layers schema wheel bench-engine bench-idle clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -52,6 +52,9 @@ wheel: install ## Build the wheel into dist/
 
 bench-engine: install ## Measure the engine on SmolLM2; prints one JSON object
 	$(BIN)/python -m tests.benchmarks.engine_throughput
+
+bench-idle: install ## Measure what an idle daemon costs; prints one JSON object
+	$(BIN)/python -m tests.benchmarks.idle
 
 clean: ## Remove what was made here, the virtual environment too
 	rm -rf $(VENV) dist .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -95,6 +95,9 @@ def listen_unix(path: Path) -> socket.socket:
 def listen_tcp(host: str, port: int) -> socket.socket:
     """A bound TCP socket. Raises EngineFailure."""
     try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as exc:
         raise EngineFailure(f"cannot listen on {host}:{port}: {exc}") from exc
+    # asyncio sets it only on sockets made with the protocol's number; what is accepted inherits it.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener

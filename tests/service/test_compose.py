@@ -16,6 +16,7 @@ from monitor.config import Config, load
 from monitor.engine.__main__ import parse
 from tests.config.test_shipped_files import CONFIG
 from tests.installed import missing
+from tests.service.prometheus.shipped import PROMETHEUS, read_yaml
 
 FOLDER = CONFIG / "compose"
 SERVICES = ("alertmanager", "daemon", "engine", "grafana", "postgres", "prometheus")
@@ -23,6 +24,7 @@ SECRETS = "/run/secrets/"
 MOUNTED = Path("/etc/assistant-monitor")
 STATE = "/var/lib/assistant-monitor"
 OURS = "assistant-monitor"
+PROVISIONING = CONFIG / "grafana" / "provisioning"
 
 Service = dict[str, Any]
 
@@ -58,6 +60,29 @@ def config(compose: dict[str, Any], tmp_path: Path) -> Config:
     path = tmp_path / "monitor.yaml"
     path.write_text(path.read_text().replace(SECRETS, f"{tmp_path}/"))
     return load(path, {})
+
+
+def head() -> str:
+    """What the file says before its first line that is no comment."""
+    return (FOLDER / "compose.yaml").read_text().partition("\nname:")[0]
+
+
+def targets(service: Service, kind: str) -> dict[str, str]:
+    """Where a container sees its mounts, with what lies there."""
+    return {mount["target"]: mount["source"] for mount in service["volumes"] if mount["type"] == kind}
+
+
+def option(service: Service, name: str) -> str:
+    (value,) = [word.removeprefix(f"--{name}=") for word in service["command"] if word.startswith(f"--{name}=")]
+    return str(value)
+
+
+def seconds(duration: str) -> int:
+    """A duration as Docker Compose writes it: `1m30s`."""
+    found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", duration)
+    assert found is not None, duration
+    hours, minutes, rest = (int(part or 0) for part in found.groups())
+    return 3600 * hours + 60 * minutes + rest
 
 
 def granted(service: Service) -> set[str]:
@@ -130,8 +155,36 @@ def test_who_reads_a_secret_was_granted_it(compose: dict[str, Any], name: str, p
 
 
 def test_the_head_of_the_file_tells_how_each_secret_is_made(compose: dict[str, Any]) -> None:
-    head = (FOLDER / "compose.yaml").read_text().partition("\nname:")[0]
-    assert {name for name in compose["secrets"] if name not in head} == set()
+    assert {name for name in compose["secrets"] if name not in head()} == set()
+
+
+def test_the_head_of_the_file_opens_the_secrets_to_the_users_in_the_containers() -> None:
+    assert "chmod 0644 ./*" in head()
+
+
+def test_the_database_is_the_one_that_the_recipe_of_the_secrets_names(compose: dict[str, Any]) -> None:
+    (recipe,) = re.findall(r"tee database_password \| sed 's\|\.\*\|(\S+)\|' >database_url", head())
+    environment = compose["services"]["postgres"]["environment"]
+    assert recipe == f"postgresql://{environment['POSTGRES_USER']}:&@postgres/{environment['POSTGRES_DB']}"
+
+
+def test_the_database_takes_the_password_of_the_recipe(compose: dict[str, Any]) -> None:
+    postgres = compose["services"]["postgres"]
+    assert granted(postgres) == {"database_password"}
+    assert postgres["environment"]["POSTGRES_PASSWORD_FILE"] == f"{SECRETS}database_password"
+
+
+def test_the_database_is_asked_for_by_its_own_name(compose: dict[str, Any]) -> None:
+    postgres = compose["services"]["postgres"]
+    asked = dict(word.removeprefix("--").split("=") for word in postgres["healthcheck"]["test"] if "=" in word)
+    environment = postgres["environment"]
+    assert (asked["username"], asked["dbname"]) == (environment["POSTGRES_USER"], environment["POSTGRES_DB"])
+
+
+def test_the_database_writes_where_it_may(compose: dict[str, Any]) -> None:
+    postgres = compose["services"]["postgres"]
+    assert targets(postgres, "volume") == {"/var/lib/postgresql": "database"}
+    assert set(postgres["tmpfs"]) == {"/tmp", "/var/run/postgresql"}
 
 
 def test_the_daemons_configuration_is_valid(config: Config) -> None:
@@ -192,3 +245,76 @@ def test_every_volume_of_the_image_is_a_named_one(compose: dict[str, Any], name:
     assert declared is not None
     mounts = compose["services"][name]["volumes"]
     assert set(json.loads(declared[1])) <= {mount["target"] for mount in mounts if mount["type"] == "volume"}
+
+
+@pytest.mark.parametrize("other", ["engine", "postgres", "prometheus"])
+def test_the_daemon_shares_a_network_with_everyone_it_talks_to(compose: dict[str, Any], other: str) -> None:
+    daemon, its = compose["services"]["daemon"]["networks"], compose["services"][other]["networks"]
+    assert len(set(daemon) & set(its)) == 1
+
+
+def test_the_engine_is_reached_by_the_daemon_alone(compose: dict[str, Any]) -> None:
+    assert set(compose["services"]["engine"]["networks"]) == {"model"}
+    on_model = {name for name, service in compose["services"].items() if "model" in service["networks"]}
+    assert on_model == {"daemon", "engine"}
+
+
+def test_those_that_watch_reach_one_another(compose: dict[str, Any]) -> None:
+    on_watch = {name for name, service in compose["services"].items() if "watch" in service["networks"]}
+    assert on_watch == {"daemon", "prometheus", "alertmanager", "grafana"}
+
+
+def test_the_daemon_is_given_time_to_end_and_signals_reach_it(compose: dict[str, Any]) -> None:
+    daemon = compose["services"]["daemon"]
+    assert daemon["init"] is True
+    assert seconds(daemon["stop_grace_period"]) >= 60
+
+
+def test_an_engine_may_load_for_as_long_as_the_daemon_waits(compose: dict[str, Any], config: Config) -> None:
+    patience = seconds(compose["services"]["engine"]["healthcheck"]["start_period"])
+    assert patience >= config.settings.simulator.engine.startup_timeout_seconds
+
+
+def test_prometheus_scrapes_the_daemon_and_tells_alertmanager(compose: dict[str, Any], config: Config) -> None:
+    document = read_yaml(PROMETHEUS)
+    server = config.settings.server.metrics
+    (port,) = compose["services"]["alertmanager"]["ports"]
+    assert server is not None
+    assert [job["static_configs"] for job in document["scrape_configs"]] == [[{"targets": [f"daemon:{server.port}"]}]]
+    (told,) = document["alerting"]["alertmanagers"]
+    assert told["static_configs"] == [{"targets": [f"alertmanager:{port['target']}"]}]
+
+
+@pytest.mark.parametrize("name", ["prometheus", "alertmanager"])
+def test_a_configuration_is_mounted_where_it_is_read(compose: dict[str, Any], name: str) -> None:
+    service = compose["services"][name]
+    read = option(service, "config.file")
+    assert targets(service, "bind")[read] == str(CONFIG / "prometheus" / Path(read).name)
+
+
+def test_rules_are_mounted_where_prometheus_looks_for_them(compose: dict[str, Any]) -> None:
+    service = compose["services"]["prometheus"]
+    folder, mounted = Path(option(service, "config.file")).parent, targets(service, "bind")
+    looked_for = [str(folder / name) for name in read_yaml(PROMETHEUS)["rule_files"]]
+    assert [mounted.get(place) for place in looked_for] == [str(CONFIG / "prometheus" / "rules.yml")]
+
+
+@pytest.mark.parametrize(("name", "flag"), [("prometheus", "storage.tsdb.path"), ("alertmanager", "storage.path")])
+def test_what_is_written_lies_in_a_volume(compose: dict[str, Any], name: str, flag: str) -> None:
+    service = compose["services"][name]
+    assert targets(service, "volume") == {option(service, flag): name}
+
+
+def test_dashboards_are_mounted_where_grafana_looks_for_them(compose: dict[str, Any]) -> None:
+    service = compose["services"]["grafana"]
+    (provider,) = read_yaml(PROVISIONING / "dashboards" / "assistant-monitor.yml")["providers"]
+    mounted = targets(service, "bind")
+    assert mounted[provider["options"]["path"]] == str(CONFIG / "grafana" / "dashboards")
+    assert mounted["/etc/grafana/provisioning"] == str(PROVISIONING)
+    assert targets(service, "volume") == {"/var/lib/grafana": "grafana"}
+
+
+def test_grafana_asks_the_prometheus_of_these_services(compose: dict[str, Any]) -> None:
+    (source,) = read_yaml(PROVISIONING / "datasources" / "prometheus.yml")["datasources"]
+    (port,) = compose["services"]["prometheus"]["ports"]
+    assert source["url"] == f"http://prometheus:{port['target']}"

@@ -25,6 +25,8 @@ from tests.service.prometheus.shipped import (
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 RECEIVERS = {"page": "pagerduty", "warning": "slack", "none": "deadman"}
+SILENCE_MINUTES = 15
+"""Without a word for so long, the service outside calls: alertmanager.yml says so."""
 
 
 def promtool(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -37,6 +39,12 @@ def promtool(*arguments: object) -> subprocess.CompletedProcess[str]:
 def amtool(*arguments: object) -> subprocess.CompletedProcess[str]:
     program = installed("amtool", "prometheus-alertmanager")
     return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=60)
+
+
+def minutes(duration: str) -> int:
+    found = re.fullmatch(r"(\d+)m", duration)
+    assert found is not None, duration
+    return int(found[1])
 
 
 def test_promtool_accepts_the_configuration_with_its_rules() -> None:
@@ -101,8 +109,26 @@ def test_what_is_inhibited_exists() -> None:
     patterns = [matcher.partition('"')[2].rstrip('"') for matcher in matchers]
     ends = [end for pattern in patterns for end in re.sub(r"[()]", "", pattern).split("|")]
     named = {f"AssistantMonitor{end.removeprefix('AssistantMonitor')}" for end in ends}
-    assert len(patterns) == 8
+    assert len(patterns) == 10
     assert named <= set(alert_names())
+
+
+def test_the_watchdog_is_heard_again_before_the_service_outside_calls() -> None:
+    (watchdog,) = [route for route in read_yaml(ALERTMANAGER)["route"]["routes"] if route["receiver"] == "deadman"]
+    assert minutes(watchdog["repeat_interval"]) + minutes(watchdog["group_interval"]) < SILENCE_MINUTES
+
+
+@pytest.mark.parametrize(("name", "is_told"), [("slack", True), ("pagerduty", True), ("deadman", False)])
+def test_the_end_of_an_alert_is_told_where_people_are(name: str, is_told: bool) -> None:
+    (receiver,) = [receiver for receiver in read_yaml(ALERTMANAGER)["receivers"] if receiver["name"] == name]
+    ((options,),) = (channels for key, channels in receiver.items() if key != "name")
+    assert options["send_resolved"] is is_told
+
+
+def test_what_several_daemons_see_alike_is_told_once() -> None:
+    route = read_yaml(ALERTMANAGER)["route"]
+    assert route["group_by"] == ["alertname", "job", "suite"]
+    assert [inner for inner in route["routes"] if "group_by" in inner] == []
 
 
 def test_secrets_are_named_by_file() -> None:

@@ -6,6 +6,7 @@ enforces no device rules, it is the rules' text alone that is looked at.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from tests.installed import as_root, installed
 
 ROOT = Path(__file__).parents[2]
 UNITS = ROOT / "systemd"
+CONFIG = ROOT / "config" / "systemd.yaml"
 BOOT = Path(__file__).with_name("boot_unit.sh")
 PARTS = Path(__file__).with_name("unit")
 DAEMON, ENGINE, MODELS = "assistant-monitor", "assistant-monitor-engine", "assistant-monitor-models"
@@ -64,6 +66,22 @@ def test_a_unit_is_exposed_to_little(unit: str) -> None:
     options = ("--offline=yes", f"--threshold={MOST_EXPOSURE}")
     done = analyze("security", *options, UNITS / f"{unit}.service")
     assert done.returncode == 0, done.stdout
+
+
+def test_every_credential_of_the_shipped_configuration_is_handed_to_the_daemon() -> None:
+    named = set(re.findall(r"\$\{CREDENTIALS_DIRECTORY\}/([\w.-]+)", CONFIG.read_text()))
+    assert len(named) > 2
+    assert named <= set(settings("LoadCredential", DAEMON))
+
+
+@pytest.mark.parametrize("unit", [ENGINE, MODELS])
+def test_the_weights_lie_where_the_shipped_configuration_looks_for_them(unit: str) -> None:
+    (place,) = re.findall(r"^ +cache_dir: (\S+)", CONFIG.read_text(), re.M)
+    assert [f"/var/cache/{name}" for name in settings("CacheDirectory", unit)] == [place]
+
+
+def test_the_weights_may_take_as_long_as_they_take() -> None:
+    assert settings("TimeoutStartSec", MODELS) == ["infinity"]
 
 
 @pytest.fixture(scope="session")
@@ -168,6 +186,10 @@ def test_sigterm_ends_the_daemon_within_its_grace(booted: Facts) -> None:
     assert int(booted["stop_milliseconds"]) < 1000 * seconds_of("TimeoutStopSec", DAEMON)
 
 
+def test_a_hangup_is_ignored_and_an_end_that_nobody_asked_for_is_followed_by_a_start(booted: Facts) -> None:
+    assert (booted["hangup"], booted["ended_unasked"]) == ("ignored", "started again")
+
+
 def test_the_state_is_kept_over_a_restart(booted: Facts) -> None:
     assert booted["database_is"] == "kept"
     assert booted["checks_go_on"] == "yes"
@@ -204,8 +226,12 @@ def test_with_its_drop_in_the_daemon_starts_the_engine_itself(booted: Facts) -> 
     assert booted["child_opens_device"] == "opened"
 
 
-def seconds_of(setting: str, unit: str) -> int:
-    """A setting of a unit as it is shipped."""
+def settings(name: str, unit: str) -> list[str]:
+    """The values of a setting in a unit as it is shipped."""
     lines = (UNITS / f"{unit}.service").read_text().splitlines()
-    (value,) = [line.partition("=")[2] for line in lines if line.startswith(f"{setting}=")]
+    return [line.partition("=")[2] for line in lines if line.startswith(f"{name}=")]
+
+
+def seconds_of(setting: str, unit: str) -> int:
+    (value,) = settings(setting, unit)
     return int(value)

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from monitor.errors import MonitorError
-from monitor.web.server import HEADER_BYTES, WebServer
+from monitor.web.server import HEADER_BYTES, WebServer, listen
 
 Serve = Callable[..., WebServer]
 
@@ -146,3 +146,11 @@ def test_words_that_are_no_http_are_refused(serve: Serve) -> None:
 
 def test_the_server_does_not_tell_what_it_is_made_of(serve: Serve) -> None:
     assert "server" not in httpx.get(url(serve()), trust_env=False).headers
+
+
+def test_what_is_accepted_sends_without_waiting_for_acknowledgements() -> None:
+    with closing(listen("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as client:
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+        assert client.recv(1) == b""

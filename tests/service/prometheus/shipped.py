@@ -73,11 +73,17 @@ def exported_names() -> set[str]:
     """The name of every sample that a daemon exports once it has everything to tell."""
     live = {"engine_ready": 1, "engine_restarts_total": 0, "heartbeat_age_seconds": 0.1, "store_reachable": 1}
     check = replace(CHECK, summary=replace(SUMMARY, standard_error=0.05))
-    watched = Watched(threshold=0.7, stale_after_seconds=34200)
-    metrics = Metrics(lambda: live, suites=["shop"], channels=["slack", "pagerduty"])
-    metrics.publish(
-        snapshot(SuiteSnapshot(suite="shop", watched=watched, last=check, last_ended=check, last_valid=check))
+    suite = SuiteSnapshot(
+        suite="shop",
+        watched=Watched(threshold=0.7, stale_after_seconds=34200),
+        last=check,
+        last_ended=check,
+        last_valid=check,
+        previous_valid=check,
+        watched_since=check.started_at,
     )
+    metrics = Metrics(lambda: live, suites=["shop"], channels=["slack", "pagerduty"])
+    metrics.publish(snapshot(suite))
     metrics.observe("shop", conversation())
     page = metrics.render()[0].decode()
     return {sample.name for family in text_string_to_metric_families(page) for sample in family.samples}
