@@ -138,17 +138,22 @@ async def test_a_check_that_was_lost_is_run_once_more_while_its_slot_is_young(
 async def test_numbers_are_published_without_news_too_as_another_daemon_may_have_run_the_check(
     clockwork: Clockwork,
 ) -> None:
-    published = asyncio.Semaphore(0)
+    published = 0
+    twice = asyncio.Event()
 
     async def publish() -> None:
-        published.release()
+        nonlocal published
+        published += 1
+        if published == 2:
+            twice.set()
 
     daemon = replace(clockwork.daemon(), publish=publish, publish_seconds=0.01)
     publishing = asyncio.create_task(daemon.keep_published())
     async with asyncio.timeout(20):
-        await published.acquire()
-        await published.acquire()
+        await twice.wait()
     publishing.cancel()
+    assert not daemon.news.is_set()
+    assert published >= 2
 
 
 async def test_progress_is_noted_at_every_tick_and_missed_after_a_minute() -> None:

@@ -62,8 +62,10 @@ async def test_news_are_sent_without_waiting_for_the_poll(world: World) -> None:
     await asleep.wait()
     world.open("slack")
     sender.wake()
-    await stop_when(lambda: world.statuses("slack") == [SENT], stop)
-    await running
+    async with asyncio.timeout(20):
+        await stop_when(lambda: world.statuses("slack") == [SENT], stop)
+        await running
+    assert len(world.slack.sent) == 1
 
 
 class FlakyStore(Store):

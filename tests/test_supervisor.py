@@ -125,6 +125,9 @@ async def test_what_the_child_says_is_logged_line_by_line(tmp_path: Path, caplog
     async with supervised(HEALTHY, tmp_path / "s") as supervisor:
         await supervisor.start()
         await until(lambda: any("line=serving" in message for message in caplog.messages))
+        pid = supervisor.pid
+    said = [message for message in caplog.messages if message.startswith("event=engine_said")]
+    assert f"event=engine_said pid={pid} line=serving" in said
 
 
 def test_the_command_line_says_what_the_settings_say() -> None:

@@ -135,7 +135,6 @@ async def open_application(config: Config, manager: ServiceManager) -> AsyncIter
 
         metrics = Metrics(live, suites=config.suites, channels=channel_names(config))
         metrics_url, pages_url = _serve(config, stack, store, metrics, pulse)
-
         watched = {name: _watched(config, name) for name in config.suites}
 
         async def publish() -> None:
@@ -150,28 +149,23 @@ async def open_application(config: Config, manager: ServiceManager) -> AsyncIter
         simulator = await stack.enter_async_context(open_simulator(config, is_daemon=True, on_wait=wait_on))
         pulse.reason = "starting"
         channels = await stack.enter_async_context(open_notifiers(config))
-        assistants = {
-            name: await stack.enter_async_context(open_assistant(config, name))
-            for name in sorted({suite.assistant for suite in config.suites.values()})
-        }
-        checks = {
-            name: build_check(
-                config,
-                name,
-                simulator=simulator,
-                assistant=assistants[suite.assistant],
-                store=store,
-                channels=channels,
-                base_url=config.settings.public_url or pages_url,
-                publish=publish,
-                observe=partial(metrics.observe, name),
-            )
-            for name, suite in config.suites.items()
-        }
+        assistants = await _open_assistants(config, stack)
+        build = partial(
+            build_check,
+            config,
+            simulator=simulator,
+            store=store,
+            channels=channels,
+            base_url=config.settings.public_url or pages_url,
+            publish=publish,
+        )
         yield Application(
             config=config,
             store=store,
-            checks=checks,
+            checks={
+                name: build(name, assistant=assistants[suite.assistant], observe=partial(metrics.observe, name))
+                for name, suite in config.suites.items()
+            },
             sender=Sender(store, channels, owner=owner, on_finished=news.set),
             metrics=metrics,
             pulse=pulse,
@@ -181,6 +175,14 @@ async def open_application(config: Config, manager: ServiceManager) -> AsyncIter
             pages_url=pages_url,
             news=news,
         )
+
+
+async def _open_assistants(config: Config, stack: AsyncExitStack) -> dict[str, Assistant]:
+    """The assistants that a suite names, by their names; they end with the stack."""
+    return {
+        name: await stack.enter_async_context(open_assistant(config, name))
+        for name in sorted({suite.assistant for suite in config.suites.values()})
+    }
 
 
 def build_check(

@@ -61,8 +61,16 @@ def test_only_sqlite_is_for_one_daemon_alone(store: Store, other: Store, url: st
 def test_a_closed_store_frees_its_lock(url: str, other: Store) -> None:
     first = Store.open(url)
     first.lock()
+    if url.startswith("sqlite"):
+        with pytest.raises(AlreadyRunning):
+            other.lock()
     first.close()
     other.lock()
+    if url.startswith("sqlite"):
+        late = Store.open(url)
+        with pytest.raises(AlreadyRunning):
+            late.lock()
+        late.close()
 
 
 def test_a_process_is_dead_when_it_is_gone_or_its_pid_is_anothers() -> None:

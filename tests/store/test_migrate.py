@@ -75,7 +75,7 @@ def test_upgrading_again_changes_nothing(url: str) -> None:
     Store.open(url).close()
 
 
-def test_of_several_that_migrate_at_once_one_does_it(blank_url: str) -> None:
+def test_of_several_that_migrate_at_once_one_does_it(blank_url: str, blank: Database) -> None:
     together = Barrier(4)
 
     def run(_: int) -> None:
@@ -84,7 +84,10 @@ def test_of_several_that_migrate_at_once_one_does_it(blank_url: str) -> None:
 
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(run, range(4)))
-    Store.open(blank_url).close()
+    current, head = status(blank_url)
+    assert current == head
+    versions = blank.read(lambda c: c.execute(text("SELECT version_num FROM alembic_version")).scalars().all())
+    assert versions == [head]
 
 
 def test_a_blank_database_is_refused_with_what_to_do(blank_url: str) -> None:
