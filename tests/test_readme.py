@@ -66,6 +66,11 @@ def test_metrics_that_are_always_there_are_in_the_readme() -> None:
     assert {name for name in families if f"`{name.removeprefix('assistant_monitor_')}`" not in README} == set()
 
 
+@pytest.mark.parametrize("intent", re.findall(r"assistant-monitor simulate ([a-z-]+)", README))
+def test_every_intent_that_is_tried_is_in_the_shipped_suite(intent: str) -> None:
+    assert f"- id: {intent}\n" in (ROOT / "config" / "intents" / "baseline.yaml").read_text()
+
+
 @pytest.mark.parametrize("alert", re.findall(r"alert: AssistantMonitor(\w+)", RULES))
 def test_every_alert_is_in_the_readme(alert: str) -> None:
     assert f"`{alert}`" in README
