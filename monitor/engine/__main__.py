@@ -54,6 +54,7 @@ def _parser(note: str) -> argparse.ArgumentParser:
     parser.add_argument("--request-seconds", type=float, help="no request runs longer")
     parser.add_argument("--startup-seconds", type=float, help="end when loading takes longer")
     parser.add_argument("--no-progress-seconds", type=float, help="end when a step takes longer")
+    parser.add_argument("--restarts", type=int, help="engines before this one that had to be replaced, for /metrics")
     return parser
 
 

@@ -13,6 +13,8 @@ What a client may rely on, beyond OpenAI's documents:
 - Log-probabilities are of the model's raw distribution: before temperature, top-p, masks and biases.
 - `prompt_logprobs` is a list as long as the prompt, null first, of `{"<id>": {"logprob", "rank", "decoded_token"}}`
   with the prompt's own token and the most probable ones.
+- With `logprob_start_len` the entries of `prompt_logprobs` before that token are null.
+- Several prompts give a choice each, by `index`; what they share was computed once and is counted once.
 - `usage.prompt_tokens_details.cached_tokens` counts prompt tokens that were not computed again.
 """
 
@@ -24,7 +26,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from monitor.engine.drawing import Draw
-from monitor.engine.generation import Ending, Piece
+from monitor.engine.generation import Branch, Ending, Piece, Scored
 from monitor.engine.sampling import Sampling
 from monitor.engine.slots import TokenScore
 from monitor.engine.vocabulary import Vocabulary
@@ -57,7 +59,7 @@ class Answer:
             choice["message"] = {"role": "assistant", "content": piece.text}
         else:
             choice["text"] = piece.text
-        return {**self._frame("chat.completion"), "choices": [choice], "usage": self.usage(piece.ending)}
+        return {**self.frame("chat.completion"), "choices": [choice], "usage": self.usage(piece.ending)}
 
     def chunk(self, piece: Piece) -> Json:
         """The next event of a stream."""
@@ -67,11 +69,11 @@ class Answer:
         else:
             choice["text"] = piece.text
         self._begun = True
-        return {**self._frame("chat.completion.chunk"), "choices": [choice]}
+        return {**self.frame("chat.completion.chunk"), "choices": [choice]}
 
     def usage_chunk(self, ending: Ending) -> Json:
         """The event after the last piece, for clients that asked for `include_usage`."""
-        return {**self._frame("chat.completion.chunk"), "choices": [], "usage": self.usage(ending)}
+        return {**self.frame("chat.completion.chunk"), "choices": [], "usage": self.usage(ending)}
 
     def usage(self, ending: Ending | None) -> Json:
         """Token counts."""
@@ -82,7 +84,15 @@ class Answer:
             "prompt_tokens_details": {"cached_tokens": ending.cached_tokens if ending else 0},
         }
 
-    def _frame(self, chat_object: str) -> Json:
+    def scored(self, index: int, branch: Branch) -> Json:
+        """The choice of one of several prompts."""
+        ends = branch.draw.token_id in self.sampling.end_ids
+        ending = Ending("stop" if ends else "length", branch.draw.token_id if ends else None, 0, branch.scores)
+        text = "" if ends else self.vocabulary.decode([branch.draw.token_id])
+        return {**self._choice(Piece(text, (branch.draw,), ending)), "index": index, "text": text}
+
+    def frame(self, chat_object: str) -> Json:
+        """What every answer and every event begins with."""
         return {
             "id": f"{'chatcmpl' if self.is_chat else 'cmpl'}-{self.number}",
             "object": chat_object if self.is_chat else "text_completion",
@@ -160,3 +170,16 @@ class Answer:
             str(other): {"logprob": logprob, "rank": rank, "decoded_token": self.vocabulary.token_text(other)}
             for other, logprob, rank in [(token_id, scored.logprob, scored.rank), *ranked]
         }
+
+
+def together(answers: Sequence[Answer], scored: Scored) -> Json:
+    """The answer to several prompts."""
+    choices = [one.scored(at, branch) for at, (one, branch) in enumerate(zip(answers, scored.branches, strict=True))]
+    prompts = sum(len(one.prompt) for one in answers)
+    usage = {
+        "prompt_tokens": prompts,
+        "completion_tokens": len(choices),
+        "total_tokens": prompts + len(choices),
+        "prompt_tokens_details": {"cached_tokens": scored.cached_tokens},
+    }
+    return {**answers[0].frame("chat.completion"), "choices": choices, "usage": usage}

@@ -22,8 +22,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from monitor.engine.answers import Answer
-from monitor.engine.exchange import CLIENT_GONE, Mailbox, answer_stream, answer_whole
-from monitor.engine.generation import Generation
+from monitor.engine.exchange import CLIENT_GONE, Mailbox, answer_scores, answer_stream, answer_whole
+from monitor.engine.generation import Generation, Scoring, branches_of
 from monitor.engine.measures import Measures
 from monitor.engine.owner import Owner
 from monitor.engine.refusal import Refusal, too_long
@@ -68,9 +68,11 @@ class Application:
         """`POST /v1/completions`."""
         body = await self._body(request, CompletionBody)
         prompt = body.single_prompt()
-        if isinstance(prompt, str):
-            prompt = self.vocabulary.encode(prompt, add_special_tokens=body.add_special_tokens is not False)
-        return await self._generate(request, body, prompt, body.token_limit or DEFAULT_COMPLETION_TOKENS)
+        if prompt is None:
+            return await self._score(request, body, [self._ids(one, body) for one in body.scored_prompts()])
+        return await self._generate(
+            request, body, self._ids(prompt, body), body.token_limit or DEFAULT_COMPLETION_TOKENS
+        )
 
     async def chat(self, request: Request) -> Response:
         """`POST /v1/chat/completions`."""
@@ -126,6 +128,11 @@ class Application:
             raise Refusal(text, status=404, param="model", code="model_not_found")
         return body
 
+    def _ids(self, prompt: str | list[int], body: CompletionBody) -> list[int]:
+        if isinstance(prompt, str):
+            return self.vocabulary.encode(prompt, add_special_tokens=body.add_special_tokens is not False)
+        return prompt
+
     def _checked(self, body: Body, prompt: list[int], max_tokens: int) -> Sampling:
         if not prompt:
             raise Refusal("prompt is empty", param="prompt")
@@ -143,22 +150,45 @@ class Application:
             sampling=sampling,
             text=RunningText(self.vocabulary, sampling.stop, skip_special_tokens=sampling.skip_special_tokens),
             deliver=mail.deliver,
-            deadline=time.monotonic() + min(_deadline_seconds(request), self.settings.request_seconds),
+            deadline=self._deadline(request),
             stream=bool(body.stream),
         )
-        answer = Answer(
+        answer = self._answer(body, prompt, sampling)
+        if not body.stream:
+            return await answer_whole(request, self.owner, generation, mail, answer)
+        usage = body.stream_options is not None and body.stream_options.include_usage
+        return await answer_stream(request, self.owner, generation, mail, answer, with_usage=usage)
+
+    async def _score(self, request: Request, body: CompletionBody, prompts: list[list[int]]) -> Response:
+        samplings = [self._checked(body, prompt, 1) for prompt in prompts]
+        shared, branches = branches_of(prompts)
+        if (longest := max(map(len, branches))) > self.settings.max_batch_tokens:
+            text = f"{longest} tokens that the prompts do not share are more than a step computes"
+            raise Refusal(f"{text} ({self.settings.max_batch_tokens}): send a request for each", param="prompt")
+        mail = Mailbox()
+        scoring = Scoring(
+            prompt=shared,
+            sampling=samplings[0],
+            deliver=mail.deliver,
+            deadline=self._deadline(request),
+            branches=branches,
+        )
+        answers = [self._answer(body, prompt, samplings[0]) for prompt in prompts]
+        return await answer_scores(request, self.owner, scoring, mail, answers)
+
+    def _deadline(self, request: Request) -> float:
+        return time.monotonic() + min(_deadline_seconds(request), self.settings.request_seconds)
+
+    def _answer(self, body: Body, prompt: list[int], sampling: Sampling) -> Answer:
+        return Answer(
             model=self.settings.name,
             vocabulary=self.vocabulary,
-            prompt=generation.prompt,
+            prompt=tuple(prompt),
             sampling=sampling,
             is_chat=isinstance(body, ChatBody),
             with_prompt_ids=bool(body.return_token_ids),
             as_token_ids=bool(body.return_tokens_as_token_ids),
         )
-        if not body.stream:
-            return await answer_whole(request, self.owner, generation, mail, answer)
-        usage = body.stream_options is not None and body.stream_options.include_usage
-        return await answer_stream(request, self.owner, generation, mail, answer, with_usage=usage)
 
 
 def _deadline_seconds(request: Request) -> float:

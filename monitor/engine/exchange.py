@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from monitor.engine.answers import Answer
-from monitor.engine.generation import Generation, Piece
+from monitor.engine.answers import Answer, together
+from monitor.engine.generation import Generation, Job, Piece, Result, Scored, Scoring
 from monitor.engine.owner import Owner
 from monitor.engine.refusal import Refusal
 
@@ -26,20 +26,20 @@ class Mailbox:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._pieces = asyncio.Queue[Piece | Refusal]()
+        self._results = asyncio.Queue[Result]()
 
-    def deliver(self, _: Generation, piece: Piece | Refusal) -> None:
+    def deliver(self, _: Job, result: Result) -> None:
         """Called from the engine's thread."""
         # At shutdown the loop may be gone before the engine's last word.
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._pieces.put_nowait, piece)
+            self._loop.call_soon_threadsafe(self._results.put_nowait, result)
 
-    async def take(self) -> Piece:
-        """The next piece. Raises Refusal when the generation failed."""
-        piece = await self._pieces.get()
-        if isinstance(piece, Refusal):
-            raise piece
-        return piece
+    async def take(self) -> Piece | Scored:
+        """What comes next. Raises Refusal when the request failed."""
+        result = await self._results.get()
+        if isinstance(result, Refusal):
+            raise result
+        return result
 
 
 async def answer_whole(
@@ -47,8 +47,17 @@ async def answer_whole(
 ) -> Response:
     """The response once the generation has ended. Raises Refusal."""
     owner.submit(generation)
-    piece = await _piece_or_gone(request, owner, generation, mail)
-    return Response(status_code=CLIENT_GONE) if piece is None else JSONResponse(answer.whole(piece))
+    piece = await _result_or_gone(request, owner, generation, mail)
+    return JSONResponse(answer.whole(piece)) if isinstance(piece, Piece) else Response(status_code=CLIENT_GONE)
+
+
+async def answer_scores(
+    request: Request, owner: Owner, scoring: Scoring, mail: Mailbox, answers: Sequence[Answer]
+) -> Response:
+    """The response once all continuations are scored; `answers` are in their order. Raises Refusal."""
+    owner.submit(scoring)
+    scored = await _result_or_gone(request, owner, scoring, mail)
+    return JSONResponse(together(answers, scored)) if isinstance(scored, Scored) else Response(status_code=CLIENT_GONE)
 
 
 async def answer_stream(
@@ -56,8 +65,8 @@ async def answer_stream(
 ) -> Response:
     """Server-sent events, begun with the first piece, so that an early failure has its own status. Raises Refusal."""
     owner.submit(generation)
-    first = await _piece_or_gone(request, owner, generation, mail)
-    if first is None:
+    first = await _result_or_gone(request, owner, generation, mail)
+    if not isinstance(first, Piece):
         return Response(status_code=CLIENT_GONE)
     events = _events(first, owner, generation, mail, answer, with_usage)
     return StreamingResponse(events, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
@@ -70,7 +79,9 @@ async def _events(
     try:
         yield _event(answer.chunk(piece))
         while piece.ending is None:
-            piece = await mail.take()
+            following = await mail.take()
+            assert isinstance(following, Piece)
+            piece = following
             yield _event(answer.chunk(piece))
         ended = True
         if with_usage:
@@ -88,20 +99,20 @@ def _event(content: dict[str, object]) -> str:
     return f"data: {json.dumps(content)}\n\n"
 
 
-async def _piece_or_gone(request: Request, owner: Owner, generation: Generation, mail: Mailbox) -> Piece | None:
-    """The next piece; None, with the generation cancelled, when the client left first."""
-    piece = asyncio.create_task(mail.take())
+async def _result_or_gone(request: Request, owner: Owner, job: Job, mail: Mailbox) -> Piece | Scored | None:
+    """What comes next; None, with the request cancelled, when the client left first."""
+    result = asyncio.create_task(mail.take())
     gone = asyncio.create_task(_disconnected(request))
     try:
-        await asyncio.wait({piece, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not piece.done():
-            owner.cancel(generation)
-        return piece.result() if piece.done() else None
+        await asyncio.wait({result, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not result.done():
+            owner.cancel(job)
+        return result.result() if result.done() else None
     except asyncio.CancelledError:
-        owner.cancel(generation)
+        owner.cancel(job)
         raise
     finally:
-        piece.cancel()
+        result.cancel()
         gone.cancel()
 
 

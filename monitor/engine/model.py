@@ -1,7 +1,11 @@
-"""A model loaded from a folder and found fit to serve. Knows nothing of requests."""
+"""A model loaded from a folder, found fit to serve, with the fastest attention that works on its device.
+
+Knows nothing of requests.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,39 +17,58 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from monitor.engine.attention import ATTENTION_NAME, KeyValues, KeyValueShape, Segment, segment
+from monitor.engine.attention import ATTENTION_NAME, SdpaAttention, Segment
+from monitor.engine.graphs import DecodeGraphs, cuda_recorder
+from monitor.engine.keyvalues import KeyValues, KeyValueShape
 from monitor.engine.refusal import Refusal
 from monitor.engine.settings import EngineSettings
+from monitor.engine.transfer import indices
+from monitor.engine.varlen import Kernel, VarlenAttention, flash_kernel
 from monitor.engine.vocabulary import ChatTemplate, Vocabulary
 from monitor.errors import EngineFailure
 
+log = logging.getLogger(__name__)
+GIB = 2**30
+TOLERANCE = 0.02
+"""Most that a token's probability may differ between two ways of computing it in half precision."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Model:
-    """Weights on their device with their tokenizer; `max_context` is the window served, in tokens."""
+    """Weights on their device with their tokenizer; `max_context` is the window served, in tokens.
+
+    `kernel` and `graphs` are None where the device has none, or where they did not agree with plain attention.
+    """
 
     network: PreTrainedModel
     vocabulary: Vocabulary
-    shape: KeyValueShape
+    key_values: KeyValues
     max_context: int
-
-    def key_values(self) -> KeyValues:
-        """Room for one conversation."""
-        return KeyValues(self.shape)
+    kernel: Kernel | None = None
+    graphs: DecodeGraphs | None = None
 
     @torch.inference_mode()
-    def forward(self, ids: Sequence[int], packed: Sequence[Segment], wanted: Sequence[int]) -> Tensor:
-        """Logits `[wanted, vocabulary]` of the packed tokens at the offsets `wanted`."""
-        device = self.shape.device
-        positions = [place for part in packed for place in range(part.start, part.end)]
+    def forward(self, ids: Sequence[int], segments: Sequence[Segment], wanted: Sequence[int]) -> Tensor:
+        """Logits `[wanted, vocabulary]` of the packed tokens at the offsets `wanted`; the next call may overwrite them.
+
+        The pool has room for every segment.
+        """
+        if self.graphs is not None and len(wanted) == len(segments) and all(part.is_row for part in segments):
+            return self.graphs.forward(ids, segments)
+        device = self.key_values.shape.device
         answer = self.network(
-            input_ids=torch.tensor([ids], device=device),
-            position_ids=torch.tensor([positions], device=device),
+            input_ids=indices([ids], device),
+            position_ids=indices([[place for part in segments for place in part.positions]], device),
             use_cache=False,
-            logits_to_keep=torch.tensor(wanted, dtype=torch.long, device=device),
-            packed=packed,
+            logits_to_keep=indices(wanted, device),
+            packed=self._attention(segments),
         )
         return cast(Tensor, answer.logits)[0]
+
+    def _attention(self, segments: Sequence[Segment]) -> VarlenAttention | SdpaAttention:
+        if self.kernel is None or any(part.branches for part in segments):
+            return SdpaAttention(self.key_values, segments)
+        return VarlenAttention.of(self.kernel, self.key_values, segments)
 
 
 def load(folder: Path, settings: EngineSettings) -> Model:
@@ -70,15 +93,78 @@ def load(folder: Path, settings: EngineSettings) -> Model:
         raise EngineFailure(f"the model in {folder} lacks weights: {', '.join(missing[:5])}")
     network.train(False)
     torch.nn.Module.to(network, device)
-    vocabulary = _vocabulary(folder, network, tokenizer)
     try:
-        shape = KeyValueShape.of(network.config, network.dtype, device)
+        model = fit(network, _vocabulary(folder, network, tokenizer), settings)
     except ValueError as exc:
         raise EngineFailure(f"the model in {folder} cannot be served: {exc}") from exc
-    built_for = int(network.config.max_position_embeddings)
-    model = Model(network, vocabulary, shape, min(settings.max_context or built_for, built_for))
     _check(model, folder)
+    speed_up(model, settings)
     return model
+
+
+def fit(network: PreTrainedModel, vocabulary: Vocabulary, settings: EngineSettings) -> Model:
+    """The network with room for its conversations. Raises ValueError for a kind of network that is not supported."""
+    shape = KeyValueShape.of(network.config, network.dtype, network.device)
+    built_for = int(network.config.max_position_embeddings)
+    max_context = min(settings.max_context or built_for, built_for)
+    return Model(network, vocabulary, _pool(shape, settings.max_slots, max_context), max_context)
+
+
+def _pool(shape: KeyValueShape, slots: int, tokens: int) -> KeyValues:
+    """Room for the conversations, and for one more slot that nobody owns."""
+    try:
+        return KeyValues(shape, slots=slots + 1, tokens=tokens)
+    except RuntimeError as exc:
+        free, _ = torch.cuda.mem_get_info(shape.device)
+        each = shape.token_bytes * tokens
+        raise EngineFailure(
+            f"{slots} conversations of {tokens} tokens take {slots * each / GIB:.1f} GiB of GPU memory, but "
+            f"{free / GIB:.1f} GiB are free beside the weights: set max_slots to at most {int(free * 0.9 / each)}, "
+            "or a smaller max_context"
+        ) from exc
+
+
+def speed_up(model: Model, settings: EngineSettings) -> None:
+    """Use the flash kernel and CUDA graphs where they are there and compute what plain attention computes."""
+    pool, spare = model.key_values, settings.max_slots
+    kernel = flash_kernel(pool.shape.dtype, pool.shape.device)
+    if kernel is None:
+        return
+    expected = _sample(model, spare)
+    try:
+        model.kernel = kernel
+        _agree(_sample(model, spare), expected)
+    except RuntimeError as exc:
+        log.warning("event=flash_attention_off reason=%s", _first_line(exc))
+        model.kernel = None
+        return
+    try:
+        recorder = cuda_recorder()
+        with torch.inference_mode():
+            graphs = DecodeGraphs(model.network, pool, kernel, most=settings.max_slots, spare=spare, record=recorder)
+        model.graphs = graphs
+        _agree(_sample(model, spare), expected)
+    except RuntimeError as exc:
+        log.warning("event=cuda_graphs_off reason=%s", _first_line(exc))
+        model.graphs = None
+
+
+def _sample(model: Model, slot: int) -> Tensor:
+    """Log-probabilities after a short prompt and one decoded token, in a slot of their own."""
+    prompt = Segment(slot, start=0, length=3, offset=0)
+    model.forward([0, 1, 2], [prompt], [2])
+    logits = model.forward([3], [Segment(slot, start=3, length=1, offset=0)], [0])
+    return logits.float().log_softmax(-1).clone()
+
+
+def _agree(found: Tensor, expected: Tensor) -> None:
+    difference = float((found.exp() - expected.exp()).abs().max())
+    if not difference < TOLERANCE:
+        raise RuntimeError(f"probabilities differ by {difference:.3g} from those of plain attention")
+
+
+def _first_line(exc: BaseException) -> str:
+    return (str(exc).strip().splitlines() or [type(exc).__name__])[0][:300]
 
 
 def _device(name: str) -> torch.device:
@@ -95,14 +181,14 @@ def _check(model: Model, folder: Path) -> None:
     rows, size = cast(Tensor, model.network.get_input_embeddings().weight).shape[0], model.vocabulary.size
     if size > rows:
         raise EngineFailure(f"tokenizer and weights in {folder} do not match: {size} tokens, {rows} embeddings")
-    room = model.key_values()
-    room.reserve(2)
+    device = model.key_values.shape.device
     try:
-        logits = model.forward([0, 1], [segment(room, start=0, length=2, offset=0)], [1])
+        model.key_values.reserve(1, 2)
+        logits = model.forward([0, 1], [Segment(slot=0, start=0, length=2, offset=0)], [1])
     except RuntimeError as exc:
-        raise EngineFailure(f"the model in {folder} cannot compute on {model.shape.device}: {exc}") from exc
+        raise EngineFailure(f"the model in {folder} cannot compute on {device}: {exc}") from exc
     if not bool(torch.isfinite(logits).all()):
-        raise EngineFailure(f"the model in {folder} computes values that are not numbers on {model.shape.device}")
+        raise EngineFailure(f"the model in {folder} computes values that are not numbers on {device}")
 
 
 def _vocabulary(folder: Path, network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Vocabulary:

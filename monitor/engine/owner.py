@@ -9,19 +9,22 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from monitor.engine.generation import Generation
-from monitor.engine.measures import Measures
+from monitor.engine.generation import Job, Result, Scored
 from monitor.engine.model import Model
 from monitor.engine.refusal import Refusal, queue_full
 from monitor.engine.settings import EngineSettings, ExitCode
 from monitor.engine.slots import Slots
-from monitor.engine.step import Share, compute, plan, settle
+from monitor.engine.step import compute, plan, settle
+
+if TYPE_CHECKING:
+    from monitor.engine.measures import Measures
 
 log = logging.getLogger(__name__)
 
@@ -39,11 +42,12 @@ class Owner:
         self._settings = settings
         self._load = load
         self._measures = measures
+        measures.restarts.inc(settings.restarts)
         self._abandon = abandon
         self._budget = settings.max_batch_tokens
         self._wake = threading.Condition()
-        self._waiting: deque[Generation] = deque()
-        self._running: list[Generation] = []
+        self._waiting: deque[Job] = deque()
+        self._running: list[Job] = []
         self._slots: Slots | None = None
         self._stopping = False
         self._busy_since: float | None = None
@@ -52,6 +56,7 @@ class Owner:
         measures.gauge("queue", "Requests that wait for a slot.", lambda: len(self._waiting))
         measures.gauge("slots_in_use", "Requests that are computed now.", lambda: len(self._running))
         measures.gauge("slots_idle", "Finished conversations kept.", lambda: self._slots.idle if self._slots else 0)
+        measures.gauge("slots_free", "Requests more that could be computed now.", self._free)
         measures.gauge("batch_tokens_limit", "Tokens that a step may compute.", lambda: self._budget)
 
     def start(self) -> Model:
@@ -59,18 +64,18 @@ class Owner:
         self._thread.start()
         return self._loaded.result()
 
-    def submit(self, generation: Generation) -> None:
-        """Queue a generation. Raises Refusal (429) when as many wait as may."""
+    def submit(self, job: Job) -> None:
+        """Queue a request. Raises Refusal (429) when as many wait as may."""
         with self._wake:
             if len(self._waiting) >= self._settings.queue:
                 raise queue_full(len(self._waiting))
-            self._waiting.append(generation)
+            self._waiting.append(job)
             self._wake.notify()
 
-    def cancel(self, generation: Generation) -> None:
-        """Nobody waits for this generation any more; its slot is free after the step at hand."""
+    def cancel(self, job: Job) -> None:
+        """Nobody waits for this request any more; its slot is free after the step at hand."""
         with self._wake:
-            generation.cancelled = True
+            job.cancelled = True
             self._wake.notify()
 
     def stop(self) -> None:
@@ -84,6 +89,9 @@ class Owner:
         """How long the step at hand has been running; 0 between steps."""
         since = self._busy_since
         return 0.0 if since is None else time.monotonic() - since
+
+    def _free(self) -> int:
+        return self._settings.max_slots - len(self._running)
 
     def _main(self) -> None:
         if self._settings.threads:
@@ -100,10 +108,10 @@ class Owner:
                 self._busy_since = time.monotonic()
                 self._drop_unwanted()
                 self._admit(self._slots)
-                self._step(model, self._slots)
+                self._step(model)
                 self._busy_since = None
-        for generation in [*self._running, *self._waiting]:
-            self._fail(generation, Refusal("the engine is stopping", status=503, code="stopping"))
+            for job in [*self._running, *self._waiting]:
+                self._fail(job, Refusal("the engine is stopping", status=503, code="stopping"))
 
     def _awaited(self) -> bool:
         with self._wake:
@@ -114,71 +122,76 @@ class Owner:
         now = time.monotonic()
         with self._wake:
             waiting = list(self._waiting)
-        for generation in [*self._running, *waiting]:
-            if generation.cancelled:
-                self._leave(generation, "cancelled")
-            elif now >= generation.deadline:
+        for job in [*self._running, *waiting]:
+            if job.cancelled:
+                self._leave(job, "cancelled")
+            elif now >= job.deadline:
                 late = Refusal("the request's deadline passed", status=504, code="deadline_exceeded")
-                self._fail(generation, late, "expired")
+                self._fail(job, late, "expired")
 
     def _admit(self, slots: Slots) -> None:
         while self._waiting and slots.busy < self._settings.max_slots:
             with self._wake:
-                generation = self._waiting.popleft()
+                job = self._waiting.popleft()
             try:
-                generation.slot = slots.claim(generation.prompt, generation.sampling.prompt_logprobs)
+                job.slot = slots.claim(job.prompt, job.sampling.prompt_logprobs, job.sampling.scored_from)
             except RuntimeError as exc:
-                self._fail(generation, self._refusal_of(exc))
+                self._fail(job, self._refusal_of(exc))
                 continue
-            assert generation.slot is not None
-            generation.cached_tokens = len(generation.slot.ids)
-            self._measures.prompt_tokens.inc(len(generation.prompt))
-            self._measures.cached_tokens.inc(generation.cached_tokens)
-            self._running.append(generation)
+            job.cached_tokens = len(job.place.ids)
+            self._measures.queue_seconds.observe(time.monotonic() - job.queued_at)
+            self._measures.reused_tokens.inc(job.cached_tokens)
+            self._running.append(job)
 
-    def _step(self, model: Model, slots: Slots) -> None:
+    def _step(self, model: Model) -> None:
         shares = plan(self._running, self._budget)
         if not shares:
             return
         began = time.perf_counter()
+        decoding = sum(share.job.is_decoding for share in shares)
+        logits: Tensor | None = None
         try:
-            draws = settle(shares, self._computed(model, shares, slots))
+            logits = compute(model, shares)
+            results = settle(shares, logits)
         except Exception as exc:
             # Whatever it is, it must not end the engine for all others.
+            if logits is None and self._halved(exc):
+                return
             log.exception("event=step_failed requests=%d", len(shares))
             refusal = self._refusal_of(exc)
             for share in shares:
-                self._fail(share.generation, refusal)
+                self._fail(share.job, refusal)
             return
         self._measures.step_seconds.observe(time.perf_counter() - began)
-        self._measures.step_tokens.inc(sum(len(share.tokens) for share in shares))
-        self._measures.generated_tokens.inc(len(draws))
-        for generation, drawn in draws:
-            if drawn is None:
-                impossible = Refusal("no token is possible under these masks", code="nothing_possible")
-                self._fail(generation, impossible, "refused")
-            elif piece := generation.take(drawn):
-                # Left before it is answered: the conversation's next turn finds its slot free.
-                if piece.ending is not None:
-                    self._leave(generation, piece.ending.reason)
-                generation.deliver(generation, piece)
-        served = {id(share.generation) for share in shares}
+        self._measures.step_rows.observe(len(shares))
+        self._measures.prefilled_tokens.inc(sum(len(share.ids) for share in shares) - decoding)
+        self._measures.decoded_tokens.inc(sum(len(share.drawn) for share in shares))
+        for job, result in results:
+            self._deliver(job, result)
+        served = {id(share.job) for share in shares}
         # Rows that found no room in the step come first in the next.
-        self._running.sort(key=lambda one: not one.generated or id(one) in served)
+        self._running.sort(key=lambda one: not one.is_decoding or id(one) in served)
 
-    def _computed(self, model: Model, shares: Sequence[Share], slots: Slots) -> Tensor:
-        try:
-            return compute(model, shares)
-        except RuntimeError as exc:
-            if not is_out_of_memory(exc):
-                raise
-        # Once more with what finished conversations held; from the next step on with smaller steps.
+    def _deliver(self, job: Job, result: Result) -> None:
+        if isinstance(result, Refusal):
+            self._fail(job, result, "refused")
+            return
+        # Left before it is answered: the conversation's next turn finds its slot free.
+        if isinstance(result, Scored):
+            self._leave(job, "scored")
+        elif result.ending is not None:
+            self._leave(job, result.ending.reason)
+        job.deliver(job, result)
+
+    def _halved(self, exc: Exception) -> bool:
+        """After the first time that memory ran out: smaller steps from now on, and the same requests once more."""
+        if not is_out_of_memory(exc) or self._budget < self._settings.max_batch_tokens:
+            return False
         self._budget = max(self._budget // 2, 1)
         log.warning("event=out_of_memory batch_tokens=%d", self._budget)
-        slots.drop_idle()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        return compute(model, shares)
+        return self._budget < self._settings.max_batch_tokens
 
     def _refusal_of(self, exc: Exception) -> Refusal:
         if is_out_of_memory(exc):
@@ -187,23 +200,23 @@ class Owner:
             self._abandon(ExitCode.DEVICE_LOST, str(exc).splitlines()[0])
         return Refusal(f"the step failed: {type(exc).__name__}: {exc}", status=500, code="step_failed")
 
-    def _fail(self, generation: Generation, refusal: Refusal, result: str = "failed") -> None:
-        self._leave(generation, result)
-        generation.deliver(generation, refusal)
+    def _fail(self, job: Job, refusal: Refusal, result: str = "failed") -> None:
+        self._leave(job, result)
+        job.deliver(job, refusal)
 
-    def _leave(self, generation: Generation, result: str) -> None:
+    def _leave(self, job: Job, result: str) -> None:
         self._measures.requests.labels(result).inc()
         with self._wake:
-            if generation in self._waiting:
-                self._waiting.remove(generation)
-        if generation in self._running:
-            self._running.remove(generation)
-        if generation.slot is not None and self._slots is not None:
-            if result == "failed":
-                self._slots.drop(generation.slot)
+            if job in self._waiting:
+                self._waiting.remove(job)
+        if job in self._running:
+            self._running.remove(job)
+        if job.slot is not None and self._slots is not None:
+            if result in ("failed", "refused"):
+                self._slots.drop(job.slot)
             else:
-                self._slots.release(generation.slot)
-            generation.slot = None
+                self._slots.release(job.slot)
+            job.slot = None
 
 
 def is_out_of_memory(exc: Exception) -> bool:

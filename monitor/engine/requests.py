@@ -1,8 +1,9 @@
 """The bodies of the requests: which parameters exist and what they may hold. Knows nothing of tokens or the model.
 
-Parameters are OpenAI's; beyond those vLLM's, by the same names; ours alone is `banned_first_token_ids` (ids that must
-not be the first generated token). A parameter that is not named here is refused with its name. Those that this engine
-cannot honour (`n`, `echo`, the penalties and the like) are taken only at the value that means "off".
+Parameters are OpenAI's; beyond those vLLM's, by the same names. `logprob_start_len` is SGLang's: prompt log-
+probabilities begin with that token. Ours alone is `banned_first_token_ids`: ids that must not be the first generated
+token. A parameter that is not named here is refused with its name. Those that this engine cannot honour (`n`, `echo`,
+the penalties and the like) are taken only at the value that means "off".
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from monitor.engine.refusal import Refusal
 
+MAX_PROMPTS = 64
 Off = Annotated[float, Field(ge=0, le=0)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
@@ -56,6 +58,7 @@ class Body(BaseModel):
     banned_first_token_ids: TokenIds | None = None
     logprob_token_ids: TokenIds | None = None
     prompt_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    logprob_start_len: Annotated[int, Field(ge=-1)] | None = None
     return_token_ids: bool | None = None
     return_tokens_as_token_ids: bool | None = None
     skip_special_tokens: bool | None = None
@@ -86,16 +89,24 @@ class CompletionBody(Body):
         """As in `Body`."""
         return 0 if self.logprobs is None and self.logprob_token_ids else self.logprobs
 
-    def single_prompt(self) -> str | list[int]:
-        """The one prompt of the request. Raises Refusal when it holds several or none."""
+    def single_prompt(self) -> str | list[int] | None:
+        """The one prompt of the request; None when it holds several. Raises Refusal when it holds none."""
         if isinstance(self.prompt, str):
             return self.prompt
         if not self.prompt:
             raise Refusal("prompt is empty", param="prompt")
         ids = [token for token in self.prompt if isinstance(token, int)]
-        if len(ids) != len(self.prompt):
-            raise Refusal("one prompt a request: send several requests at once instead", param="prompt")
-        return ids
+        return ids if len(ids) == len(self.prompt) else None
+
+    def scored_prompts(self) -> list[str | list[int]]:
+        """Several prompts, to be scored together. Raises Refusal when anything else is asked of them."""
+        if self.prompt_logprobs is None or self.token_limit != 1 or self.stream or self.top_count is not None:
+            text = "several prompts in one request are scored together: give prompt_logprobs and max_tokens 1, "
+            text += "without logprobs or stream; to have them continued send a request for each"
+            raise Refusal(text, param="prompt")
+        if len(self.prompt) > MAX_PROMPTS:
+            raise Refusal(f"{len(self.prompt)} prompts in one request; at most {MAX_PROMPTS}", param="prompt")
+        return [prompt for prompt in self.prompt if isinstance(prompt, str | list)]
 
 
 class TextPart(BaseModel):

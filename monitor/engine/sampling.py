@@ -8,10 +8,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from monitor.engine.refusal import Refusal
-from monitor.engine.requests import Body
 from monitor.engine.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from monitor.engine.requests import Body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +23,7 @@ class Sampling:
 
     `end_ids` end the generation: the model's own end tokens and the request's. `logprobs` is the number of most
     probable tokens reported at each position (None: none), `listed_ids` those reported whatever their rank.
+    `prompt_logprobs` is the same for the prompt's tokens, from the one at `scored_from` on.
     """
 
     max_tokens: int
@@ -37,6 +41,7 @@ class Sampling:
     logprobs: int | None = None
     listed_ids: tuple[int, ...] = ()
     prompt_logprobs: int | None = None
+    scored_from: int = 0
     skip_special_tokens: bool = True
 
     def banned(self, generated: Sequence[int]) -> Iterator[int]:
@@ -89,6 +94,7 @@ def sampling_of(body: Body, vocabulary: Vocabulary, *, max_tokens: int, fresh_se
         logprobs=body.top_count,
         listed_ids=_ids(body.logprob_token_ids, "logprob_token_ids", vocabulary),
         prompt_logprobs=body.prompt_logprobs,
+        scored_from=max(body.logprob_start_len or 0, 0),
         skip_special_tokens=body.skip_special_tokens is not False,
     )
 

@@ -30,6 +30,7 @@ class EngineSettings:
     `max_context` of None means what the model was built for. `max_slots` bounds the conversations whose keys and
     values are kept, and so the requests that run at once; `queue` the requests that wait beside them. The process
     ends when loading takes longer than `startup_seconds`, or one step longer than `no_progress_seconds`.
+    `restarts` is how often an engine before this one had to be replaced, for its metrics.
     Raises ValueError, naming the argument, when a value makes no sense.
     """
 
@@ -51,6 +52,7 @@ class EngineSettings:
     request_seconds: float = 600.0
     startup_seconds: float = 900.0
     no_progress_seconds: float = 120.0
+    restarts: int = 0
 
     def __post_init__(self) -> None:
         if (self.socket is None) == (self.port is None):
@@ -63,6 +65,8 @@ class EngineSettings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"--{name.replace('_', '-')} must be at least 1")
+        if self.restarts < 0:
+            raise ValueError("--restarts must be at least 0")
 
     @property
     def name(self) -> str:

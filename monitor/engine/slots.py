@@ -6,10 +6,10 @@ Knows nothing of how keys and values are computed.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from monitor.engine.attention import KeyValues
+from monitor.engine.keyvalues import KeyValues
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +23,13 @@ class TokenScore:
 
 @dataclass(slots=True, eq=False)
 class Slot:
-    """One conversation: the tokens whose keys and values are there, and the scores of those that were asked for.
+    """One conversation's place in the pool: the tokens that are there, and the scores of those that were asked for.
 
     `scores[i]` belongs to `ids[i]`, but comes out of the step that computes the token before: it may be there one
     token earlier than its token is.
     """
 
-    key_values: KeyValues
+    index: int
     ids: list[int] = field(default_factory=list)
     scores: list[TokenScore | None] = field(default_factory=list)
     busy: bool = False
@@ -52,9 +52,9 @@ class Slot:
 class Slots:
     """At most `limit` conversations; the least recently used idle one makes room."""
 
-    def __init__(self, limit: int, make: Callable[[], KeyValues]) -> None:
+    def __init__(self, limit: int, key_values: KeyValues) -> None:
         self._limit = limit
-        self._make = make
+        self._key_values = key_values
         self._clock = itertools.count(1)
         self._slots: list[Slot] = []
 
@@ -68,20 +68,19 @@ class Slots:
         """How many finished conversations are kept."""
         return len(self._slots) - self.busy
 
-    def claim(self, prompt: Sequence[int], prompt_logprobs: int | None = None) -> Slot | None:
+    def claim(self, prompt: Sequence[int], prompt_logprobs: int | None = None, scored_from: int = 0) -> Slot | None:
         """A busy slot holding as much of the prompt's beginning as is known; None when all are busy.
 
         At least the last token is left to be computed, as its logits are needed. With `prompt_logprobs` the slot's
-        length is such that every token without a score of that width is computed anew.
+        length is such that every token at `scored_from` or later without a score of that width is computed anew.
         """
         if self.busy == self._limit:
             return None
         prompt = list(prompt)
-        best = max(self._slots, key=lambda slot: common_prefix(slot.ids, prompt), default=None)
-        shared = common_prefix(best.ids, prompt) if best else 0
-        scored = _scored(best, shared, prompt_logprobs) if best else 0
+        best, shared = self._closest(prompt)
+        scored = _scored(best, shared, prompt_logprobs, max(scored_from, 1)) if best else 0
         length = min(shared, len(prompt) - 1, max(scored - 1, 0) if prompt_logprobs is not None else shared)
-        if best is None or length == 0:
+        if best is None or length < 1:
             slot = self._vacant()
             slot.cut(0, 0)
         elif not best.busy and shared * 2 >= len(best.ids):
@@ -99,16 +98,24 @@ class Slots:
 
     def drop(self, slot: Slot) -> None:
         """The slot's content is not to be trusted any more."""
+        self._key_values.clear(slot.index)
+        slot.cut(0, 0)
         slot.busy = False
-        self._slots.remove(slot)
+        slot.released = 0
 
-    def drop_idle(self) -> None:
-        """Give the memory of all finished conversations back."""
-        self._slots = [slot for slot in self._slots if slot.busy]
+    def _closest(self, prompt: list[int]) -> tuple[Slot | None, int]:
+        """The slot that shares the longest beginning with the prompt, and its length in tokens."""
+        best, shared = None, 0
+        for slot in self._slots:
+            # Only a slot that goes on like the prompt where the best so far ends can be better.
+            if len(slot.ids) > shared < len(prompt) and slot.ids[shared] == prompt[shared]:
+                length = common_prefix(slot.ids, prompt)
+                best, shared = (slot, length) if length > shared else (best, shared)
+        return best, shared
 
     def _vacant(self) -> Slot:
         if len(self._slots) < self._limit:
-            slot = Slot(self._make())
+            slot = Slot(len(self._slots))
             self._slots.append(slot)
             return slot
         return min((slot for slot in self._slots if not slot.busy), key=lambda slot: slot.released)
@@ -117,7 +124,7 @@ class Slots:
         ids, scores = source.ids[:length], source.scores[:scored]
         slot = self._vacant()
         if slot is not source:
-            slot.key_values.copy_prefix(source.key_values, length)
+            self._key_values.copy_prefix(source.index, slot.index, length)
         slot.ids, slot.scores = ids, scores
         return slot
 
@@ -134,13 +141,12 @@ def common_prefix(left: list[int], right: list[int]) -> int:
     return low
 
 
-def _scored(slot: Slot, shared: int, width: int | None) -> int:
-    """How many leading tokens of the shared ones have scores of the width asked for; the first token never has one.
+def _scored(slot: Slot, shared: int, width: int | None, first: int) -> int:
+    """Before which of the shared tokens all from `first` on have scores of the width asked for.
 
     The score of token i comes out of the step that computes token i - 1, so one token fewer can be reused.
     """
     known = slot.scores[:shared]
     wide = width or 0
-    return next(
-        (at for at in range(1, len(known)) if (found := known[at]) is None or len(found.top) < wide), len(known)
-    )
+    lacking = (at for at in range(first, len(known)) if (found := known[at]) is None or len(found.top) < wide)
+    return next(lacking, max(first, len(known)))

@@ -1,94 +1,154 @@
-"""One step: which tokens of which generations are computed together, and what becomes of the logits.
+"""One step: which tokens of which requests are computed together, and what becomes of the logits.
 
 Knows nothing of threads, queues or HTTP.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from monitor.engine.attention import Segment, segment
+from monitor.engine.attention import Segment
 from monitor.engine.drawing import Draw, Row, draw, score
-from monitor.engine.generation import Generation
+from monitor.engine.generation import Generation, Job, Result, Scoring
 from monitor.engine.model import Model
+from monitor.engine.slots import TokenScore
 
-SCORED_CHUNK_TOKENS = 256
+SCORED_CHUNK_TOKENS = 512
 """Prompt tokens scored a step: each takes a row of logits as wide as the vocabulary."""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A generation's part of a step. `wanted` are the offsets in its tokens whose logits are needed."""
+    """A request's part of a step: `tokens` that its slot keeps, then `branches` that are only looked at.
 
-    generation: Generation
+    Logits are wanted at the offsets `scored`, whose next tokens are the prompt's own, and behind those at `ends`.
+    `drawn` are the ones among the latter after which a token is drawn.
+    """
+
+    job: Job
     tokens: tuple[int, ...]
-    wanted: tuple[int, ...]
+    branches: tuple[tuple[int, ...], ...] = ()
+    scored: range = range(0)
+    ends: range = range(0)
+    drawn: tuple[int, ...] = ()
 
     @property
-    def completes(self) -> bool:
-        """Whether the next token can be drawn after this step."""
-        return len(self.tokens) == len(self.generation.pending)
+    def ids(self) -> list[int]:
+        """All tokens of the share."""
+        return [*self.tokens, *itertools.chain(*self.branches)]
 
 
-def plan(running: Sequence[Generation], budget: int) -> list[Share]:
-    """The shares of a step of at most `budget` tokens: decoding rows first, then prompts in their order."""
+def plan(running: Sequence[Job], budget: int) -> list[Share]:
+    """The shares of a step of at most `budget` tokens: decoding rows by their slots, then prompts in their order.
+
+    A branch is never cut: one that is longer than what a step has room for is taken at the step's beginning.
+    """
     shares: list[Share] = []
-    for generation in sorted(running, key=lambda one: not one.generated):
-        room = budget - sum(len(share.tokens) for share in shares)
-        if generation.is_scoring:
-            room = min(room, SCORED_CHUNK_TOKENS)
-        if room > 0:
-            tokens = generation.pending[:room]
-            wanted = range(len(tokens)) if generation.is_scoring else [len(tokens) - 1]
-            shares.append(Share(generation, tokens, tuple(wanted)))
+    room = budget
+    for job in sorted(running, key=lambda job: (not job.is_decoding, job.place.index if job.is_decoding else 0)):
+        if room <= 0:
+            break
+        share = _share(job, room, is_first=not shares)
+        if share.tokens or share.branches:
+            shares.append(share)
+            room -= len(share.ids)
     return shares
 
 
 def compute(model: Model, shares: Sequence[Share]) -> Tensor:
     """The wanted logits of all shares, one after the other. Repeating it after a failure changes nothing."""
     segments: list[Segment] = []
-    offset = 0
+    ids: list[int] = []
     wanted: list[int] = []
     for share in shares:
-        slot = share.generation.slot
-        assert slot is not None
-        start, length = len(slot.ids), len(share.tokens)
-        slot.key_values.reserve(start + length)
-        segments.append(segment(slot.key_values, start=start, length=length, offset=offset))
-        wanted += [offset + place for place in share.wanted]
-        offset += length
-    return model.forward([token for share in shares for token in share.tokens], segments, wanted)
+        slot = share.job.place
+        start, end = len(slot.ids), len(slot.ids) + len(share.tokens)
+        model.key_values.reserve(slot.index + 1, end)
+        wanted += [len(ids) + offset for offset in (*share.scored, *share.ends)]
+        if share.tokens:
+            segments.append(Segment(slot.index, start, end - start, len(ids)))
+        if share.branches:
+            lengths = tuple(len(branch) for branch in share.branches)
+            segments.append(Segment(slot.index, end, sum(lengths), len(ids) + end - start, lengths))
+        ids += share.ids
+    return model.forward(ids, segments, wanted)
 
 
-def settle(shares: Sequence[Share], logits: Tensor) -> list[tuple[Generation, Draw | None]]:
-    """Note what was computed; the tokens drawn for the generations whose turn it is (None: none was possible)."""
-    ready: list[tuple[Generation, int]] = []
+def settle(shares: Sequence[Share], logits: Tensor) -> list[tuple[Job, Result]]:
+    """Note what was computed, draw for the requests whose turn it is; what is to be delivered."""
+    rows: list[int] = []
+    rules: list[Row] = []
+    parts = torch.split(logits, [len(share.scored) + len(share.ends) for share in shares])
     first = 0
-    for share in shares:
-        generation, slot = share.generation, share.generation.slot
-        assert slot is not None
-        completes, place = share.completes, len(slot.ids)
-        slot.extend(share.tokens)
-        if generation.is_scoring:
-            _score(generation, place, logits[first : first + len(share.wanted)])
-        first += len(share.wanted)
-        if completes:
-            ready.append((generation, first - 1))
-    if not ready:
-        return []
-    rows = [Row(generation.sampling, generation.generated) for generation, _ in ready]
-    draws = draw(logits[[at for _, at in ready]], rows)
-    return [(generation, drawn) for (generation, _), drawn in zip(ready, draws, strict=True)]
+    for share, part in zip(shares, parts, strict=True):
+        _note(share, part)
+        rows += (first + len(share.scored) + at for at in share.drawn)
+        rules += [Row(share.job.sampling, share.job.generated)] * len(share.drawn)
+        first += len(part)
+    draws = iter(draw(logits[rows], rules) if rows else ())
+    found = [
+        (share.job, result)
+        for share, part in zip(shares, parts, strict=True)
+        for result in _results(share, part, list(itertools.islice(draws, len(share.drawn))))
+    ]
+    return [(job, result) for job, result in found if result is not None]
 
 
-def _score(generation: Generation, place: int, logits: Tensor) -> None:
-    """Keep the scores of the prompt tokens that follow the ones computed at `place` and after."""
-    slot = generation.slot
-    assert slot is not None
-    targets = generation.prompt[place + 1 : place + 1 + len(logits)]
-    if targets:
-        found = score(logits[: len(targets)], targets, generation.sampling.prompt_logprobs or 0)
-        slot.note_scores(place + 1, found)
+def _share(job: Job, room: int, *, is_first: bool) -> Share:
+    """What of a request fits into `room` tokens."""
+    is_scoring = job.sampling.prompt_logprobs is not None and not job.is_decoding
+    if is_scoring:
+        room = min(room, SCORED_CHUNK_TOKENS)
+    pending, computed = job.pending, len(job.place.ids)
+    tokens = pending[:room]
+    scored = range(0)
+    if is_scoring:
+        first = max(job.sampling.scored_from, 1) - 1 - computed
+        scored = range(max(first, 0), min(len(tokens), len(job.prompt) - 1 - computed))
+    if len(tokens) < len(pending):
+        return Share(job, tokens, scored=scored)
+    if not isinstance(job, Scoring):
+        return Share(job, tokens, (), scored, range(len(tokens) - 1, len(tokens)), (0,))
+    branches = _fitting(job.branches[len(job.found) :], room - len(tokens), is_first=is_first and not tokens)
+    lengths = [len(branch) for branch in branches]
+    drawn = tuple(end - 1 for end in itertools.accumulate(lengths))
+    return Share(job, tokens, branches, scored, range(len(tokens), len(tokens) + sum(lengths)), drawn)
+
+
+def _fitting(branches: Sequence[tuple[int, ...]], room: int, *, is_first: bool) -> tuple[tuple[int, ...], ...]:
+    ends = itertools.accumulate(len(branch) for branch in branches)
+    count = sum(end <= room for end in ends)
+    return tuple(branches[: max(count, 1) if is_first else count])
+
+
+def _note(share: Share, logits: Tensor) -> None:
+    """Keep in the slot what was computed, and the scores of the prompt's tokens."""
+    job, slot = share.job, share.job.place
+    if share.scored:
+        place = len(slot.ids) + share.scored.start + 1
+        targets = job.prompt[place : place + len(share.scored)]
+        slot.note_scores(place, score(logits[: len(targets)], targets, job.sampling.prompt_logprobs or 0))
+    slot.extend(share.tokens)
+
+
+def _results(share: Share, logits: Tensor, draws: list[Draw | None]) -> Iterator[Result | None]:
+    job = share.job
+    if isinstance(job, Generation):
+        yield from (job.take(drawn) for drawn in draws)
+    elif isinstance(job, Scoring):
+        scores = iter(_branch_scores(share, logits[len(share.scored) :]))
+        for branch, drawn in zip(share.branches, draws, strict=True):
+            yield job.take(list(itertools.islice(scores, len(branch) - 1)), drawn)
+
+
+def _branch_scores(share: Share, logits: Tensor) -> list[TokenScore]:
+    """The scores of all tokens of the branches but the first of each."""
+    targets = [token for branch in share.branches for token in branch[1:]]
+    ends = set(share.drawn)
+    rows = [at for at in range(len(share.ends)) if at not in ends]
+    return score(logits[rows], targets, share.job.sampling.prompt_logprobs or 0) if rows else []

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from monitor.engine.generation import Generation, Piece
+from monitor.engine.generation import Generation, Piece, Result
 from monitor.engine.measures import Measures
 from monitor.engine.model import Model, load
 from monitor.engine.owner import Owner
@@ -49,12 +49,20 @@ class Bench:
     owner: Owner
     abandoned: list[ExitCode]
 
-    def ask(self) -> Piece | Refusal:
-        answers: queue.Queue[Piece | Refusal] = queue.Queue()
+    def ask(self) -> Result:
+        answers: queue.Queue[Result] = queue.Queue()
         text = RunningText(self.faulty.model.vocabulary, (), skip_special_tokens=True)
         sampling = Sampling(max_tokens=2, seed=1, end_ids=frozenset(), temperature=0)
         deadline = time.monotonic() + 60
-        self.owner.submit(Generation((1, 2, 3), sampling, text, lambda _, piece: answers.put(piece), deadline))
+        self.owner.submit(
+            Generation(
+                prompt=(1, 2, 3),
+                sampling=sampling,
+                text=text,
+                deliver=lambda _, result: answers.put(result),
+                deadline=deadline,
+            )
+        )
         return answers.get(timeout=60)
 
 

@@ -46,17 +46,13 @@ def eventually(claim: str, engine: EngineChild, metric: str, value: float) -> No
 
 def test_the_measures_count_what_was_done(userlm_engine: EngineChild) -> None:
     before = metrics_of(userlm_engine)
-    userlm_engine.complete(prompt=[9, 8, 7], max_tokens=2, ignore_eos=True)
+    userlm_engine.complete(prompt=[87654, 8, 7], max_tokens=2, ignore_eos=True)
     after = metrics_of(userlm_engine)
-    assert (
-        after["assistant_monitor_engine_prompt_tokens_total"]
-        == before["assistant_monitor_engine_prompt_tokens_total"] + 3
-    )
-    assert (
-        after["assistant_monitor_engine_requests_total:length"]
-        == before["assistant_monitor_engine_requests_total:length"] + 1
-    )
-    assert after["assistant_monitor_engine_step_seconds_count"] > before["assistant_monitor_engine_step_seconds_count"]
+    grown = {name.removeprefix("assistant_monitor_engine_"): after[name] - before[name] for name in after}
+    assert (grown["prefilled_tokens_total"], grown["reused_tokens_total"], grown["decoded_tokens_total"]) == (3, 0, 2)
+    assert (grown["requests_total:length"], grown["queue_seconds_count"]) == (1, 1)
+    assert (grown["step_seconds_count"], grown["step_rows_sum"]) == (2, 2)
+    assert after["assistant_monitor_engine_slots_free"] == 64
 
 
 def test_only_its_user_may_open_the_socket_and_it_goes_with_the_engine(
