@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EXTRAS := engine,postgres,demo,dev
 
-.PHONY: help install demo demo-live test lint format types layers schema wheel bench-engine bench-idle clean
+.PHONY: help install demo demo-live test lint format types layers schema wheel bench-engine bench-engine-others bench-idle clean
 
 help: ## Show this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
 
 install: $(STAMP) ## Make .venv with everything in it
 
@@ -50,8 +50,13 @@ schema: install ## Write config/schema/ anew after a change of the configuration
 wheel: install ## Build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
-bench-engine: install ## Measure the engine on SmolLM2; prints one JSON object
-	$(BIN)/python -m tests.benchmarks.engine_throughput
+bench-engine: install ## Measure the engine on SmolLM2, in 20 minutes; the last line is one JSON object
+	$(BIN)/python -m tests.benchmarks.engine
+
+bench-engine-others: install ## The same beside other servers: LLAMA_SERVER= GGUF_FLOAT32= GGUF_BFLOAT16= VLLM_PYTHON=
+	$(BIN)/python -m tests.benchmarks.engine.others $(if $(LLAMA_SERVER),--llama-server $(LLAMA_SERVER)) \
+		$(if $(GGUF_FLOAT32),--gguf-float32 $(GGUF_FLOAT32)) $(if $(GGUF_BFLOAT16),--gguf-bfloat16 $(GGUF_BFLOAT16)) \
+		$(if $(VLLM_PYTHON),--vllm-python $(VLLM_PYTHON))
 
 bench-idle: install ## Measure what an idle daemon costs; prints one JSON object
 	$(BIN)/python -m tests.benchmarks.idle

@@ -41,12 +41,15 @@ LEASE_MARGIN_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduledCheck:
-    """A suite that is run by the clock. `run_seed` None: a fresh one for each check."""
+    """A suite that is run by the clock. `run_seed` None: a fresh one for each check. `user_wait_seconds` is how long a
+    check may wait for its user before its own time begins.
+    """
 
     check: HealthCheck
     schedule: Schedule
     second_attempt_grace_seconds: float
     run_seed: int | None = None
+    user_wait_seconds: float = 0.0
 
 
 @dataclass(slots=True)
@@ -195,7 +198,7 @@ class Daemon:
             due,
             owner=self.owner,
             now=now,
-            lease_seconds=scheduled.check.suite.timeout_seconds + LEASE_MARGIN_SECONDS,
+            lease_seconds=scheduled.user_wait_seconds + scheduled.check.suite.timeout_seconds + LEASE_MARGIN_SECONDS,
             second_attempt_grace_seconds=scheduled.second_attempt_grace_seconds,
         )
         if slot is not None:

@@ -84,7 +84,14 @@ class Stopped(MonitorError):
 
 
 class CompletionFailure(MonitorError):
-    """Raised when a language model of ours (user simulator or judge) could not answer."""
+    """Raised when a language model of ours (user simulator or judge) could not answer.
+
+    `is_away`: it is the server that cannot be used, whatever it is asked.
+    """
+
+    def __init__(self, detail: str = "", *, is_away: bool = False) -> None:
+        super().__init__(detail)
+        self.is_away = is_away
 
 
 class CompletionUnavailable(CompletionFailure):

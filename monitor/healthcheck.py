@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import uuid4
@@ -56,7 +57,8 @@ class Decision:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthCheck:
     """Runs checks of one suite. `now` tells UTC; `publish` is awaited after each commit that closes a check, and
-    `observe` hears every conversation that was stored.
+    `observe` hears every conversation that was stored. Inside of `user_in_use` the user can be asked; entering may
+    take as long as loading a model, and raise EngineFailure.
     """
 
     suite: Suite
@@ -72,6 +74,7 @@ class HealthCheck:
     now: Callable[[], datetime]
     publish: Callable[[], Awaitable[None]]
     observe: Callable[[Conversation], None] = lambda _: None
+    user_in_use: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
 
     async def run(
         self,
@@ -81,11 +84,14 @@ class HealthCheck:
         slot: Slot | None = None,
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> CheckRecord:
-        """One check. Raises StoreFailure; every other failure is an outcome. Cancelled, it is stored as such."""
+        """One check. Raises StoreFailure, and EngineFailure when there is no user to ask; every other failure is an
+        outcome. Cancelled, it is stored as such.
+        """
         check = self._new_check(trigger, seed, slot)
         await self.store.offload(self.store.open_check, check, slot)
         try:
-            conversations = await self._converse(check, slot, on_progress)
+            async with self.user_in_use():
+                conversations = await self._converse(check, slot, on_progress)
             closing = await self._close(check, conversations, slot)
         except BaseException as exc:
             await self._give_up(check, slot, exc)

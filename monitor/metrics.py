@@ -27,9 +27,14 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 LIVE_HELP = {
     "engine_ready": "1 while the user model's server answers, else 0.",
     "engine_restarts_total": "Times that the daemon started its engine child again.",
+    "engine_unloaded": "1 while the engine child is ended on purpose, until somebody wants it, else 0.",
     "heartbeat_age_seconds": "Time since the daemon's loop last made progress.",
     "store_reachable": "1 if the newest transaction found the database there and whole, else 0.",
 }
+RESERVED = frozenset(PREFIX + name.removesuffix("_total") for name in LIVE_HELP)
+"""Families that no engine's page may add to. An engine counts its restarts too, but it is whoever restarts it that
+knows them while it is away.
+"""
 SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120)
 
 _SUMMARY_GAUGES: tuple[tuple[str, str, Callable[[CheckSummary], float | None]], ...] = (
@@ -48,18 +53,20 @@ class Metrics:
     """The metrics of one daemon, which watches `suites` and tells on `channels`.
 
     `live` is asked at every scrape for numbers without labels, by names without the prefix (counters end with
-    `_total`); it must not block, and it is called from the web server's thread. All methods may be called from any
-    thread.
+    `_total`), and `engines` for families that come from elsewhere; they must not block, and are called from the web
+    server's thread. All methods may be called from any thread.
     """
 
     def __init__(
         self,
         live: Callable[[], Mapping[str, float]] = dict,
         *,
+        engines: Callable[[], Iterable[Metric]] = tuple,
         suites: Collection[str] = (),
         channels: Collection[str] = (),
     ) -> None:
         self._live = live
+        self._engines = engines
         self._channels = channels
         self._snapshot: Snapshot | None = None
         self._registry = CollectorRegistry()
@@ -110,6 +117,7 @@ class Metrics:
         for name, value in self._live().items():
             make = _counter if name.endswith("_total") else _gauge
             yield make(name, LIVE_HELP[name], (), [((), value)])
+        yield from (family for family in self._engines() if family.name not in RESERVED)
         snapshot = self._snapshot
         if snapshot is not None:
             yield from _suite_gauges(snapshot.suites)

@@ -82,8 +82,9 @@ async def simulate(
     try:
         session = await assistant.open(context)
         try:
-            end = await _take_turns(intent, user, session, recording, seed=seed, deadline=context.deadline)
+            end = await _take_turns(intent, user, session, recording, context, seed=seed)
         finally:
+            user.forget(context.conversation_id)
             await session.close()
     except AssistantFailure as exc:
         return recording.close(EndReason(exc.reason), exc.detail)
@@ -110,17 +111,18 @@ async def _take_turns(
     user: UserSimulator,
     session: AssistantSession,
     recording: _Recording,
+    context: ConversationContext,
     *,
     seed: int,
-    deadline: float | None,
 ) -> EndReason:
+    deadline = context.deadline
     clock = asyncio.get_running_loop().time
     for number in range(intent.max_turns + 1):
         if number == intent.max_turns:
             return EndReason.MAX_TURNS
         asked_at = clock()
         async with asyncio.timeout_at(deadline):
-            said = await _user_turn(intent, user, recording.turns, derive(seed, number))
+            said = await _user_turn(intent, user, recording.turns, derive(seed, number), context.conversation_id)
         if deadline is not None and clock() >= deadline:
             raise TimeoutError
         if said.text is None:
@@ -131,7 +133,7 @@ async def _take_turns(
     raise AssertionError("unreachable")
 
 
-async def _user_turn(intent: Intent, user: UserSimulator, turns: list[Turn], seed: int) -> UserTurn:
+async def _user_turn(intent: Intent, user: UserSimulator, turns: list[Turn], seed: int, conversation: str) -> UserTurn:
     if not turns:
-        return await user.first_turn(intent, seed=seed)
-    return await user.next_turn(intent, tuple(turns), seed=seed)
+        return await user.first_turn(intent, seed=seed, conversation=conversation)
+    return await user.next_turn(intent, tuple(turns), seed=seed, conversation=conversation)

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 KEPT_LINES = 20
 LINE_CHARACTERS = 2000
 HOPELESS = (ExitCode.CANNOT_START, ExitCode.MISUSED)
+HOPELESS_STARTS = 3
 
 
 class EngineState(enum.StrEnum):
@@ -33,6 +34,7 @@ class EngineState(enum.StrEnum):
     READY = "ready"
     RESTARTING = "restarting"
     FAILED = "failed"
+    UNLOADED = "unloaded"
     STOPPED = "stopped"
 
 
@@ -43,7 +45,7 @@ class Patience:
     `startup` for the first healthy answer; `health_interval` between looks; `unhealthy` without a healthy answer makes
     a child count as hung; `backoff_first` doubles up to `backoff_most` with each restart, and begins anew when a child
     was healthy for `stable`; `stop` for a graceful end. `hopeless_starts` is a number: so many restarts in a row that
-    end with "cannot start" are the end.
+    end with "cannot start" are the end; None: they never are, once a child was ready.
     """
 
     startup: float = 900.0
@@ -53,7 +55,7 @@ class Patience:
     backoff_most: float = 60.0
     stable: float = 300.0
     stop: float = 10.0
-    hopeless_starts: int = 3
+    hopeless_starts: int | None = HOPELESS_STARTS
 
 
 @dataclass(slots=True)
@@ -82,7 +84,10 @@ class _Life:
 
 
 class EngineSupervisor:
-    """Keeps one engine child alive. `on_wait` is called with the seconds waited while a child is starting."""
+    """Keeps one engine child alive. `on_wait` is called with the seconds waited while a child is starting.
+
+    `load_seconds` is how long the newest child took until it was ready; None before the first one was.
+    """
 
     def __init__(
         self,
@@ -105,6 +110,7 @@ class EngineSupervisor:
         self.state = EngineState.STOPPED
         self.reason = ""
         self.restarts = 0
+        self.load_seconds: float | None = None
 
     @property
     def pid(self) -> int | None:
@@ -116,18 +122,31 @@ class EngineSupervisor:
 
         Raises EngineFailure, with what the child said, when it cannot start or takes too long.
         """
-        await self._enter(EngineState.STARTING)
-        self._task = asyncio.create_task(self._keep_alive(), name="engine-supervisor")
+        try:
+            await self.load()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def load(self) -> None:
+        """Start the engine if it is not kept alive now, and wait until it is ready.
+
+        Raises EngineFailure when it cannot start or takes too long; it is tried again all the same where another start
+        can help.
+        """
+        if self._task is None or self._task.done():
+            self._note(EngineState.STARTING, "")
+            self._task = asyncio.create_task(self._keep_alive(), name="engine-supervisor")
         try:
             async with asyncio.timeout(self._patience.startup):
                 await self.wait_ready()
         except TimeoutError as exc:
             why = self.reason or f"not ready in {self._patience.startup:g} s{self._tail()}"
-            await self.stop()
             raise EngineFailure(f"the engine cannot be started: {why}") from exc
-        except BaseException:
-            await self.stop()
-            raise
+
+    async def unload(self) -> None:
+        """End the child on purpose, so that its memory is free; `load` brings it back."""
+        await self._end(EngineState.UNLOADED, "the engine is unloaded")
 
     async def wait_ready(self) -> None:
         """Wait until the engine is ready. Raises EngineFailure when it will not become so."""
@@ -138,21 +157,24 @@ class EngineSupervisor:
 
     async def stop(self) -> None:
         """End the child, gracefully if it lets us, and watch no more."""
+        await self._end(EngineState.STOPPED, self.reason)
+
+    async def _end(self, state: EngineState, reason: str) -> None:
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            # Not awaited itself: its cancellation could not be told from our own.
+            await asyncio.wait({self._task})
             self._task = None
+        await self._enter(state, reason)
         await self._end_child()
-        await self._enter(EngineState.STOPPED, self.reason)
 
     async def _keep_alive(self) -> None:
-        was_ready, hopeless, failures = False, 0, 0
+        hopeless, failures = 0, 0
         while True:
             life = await self._one_life()
-            was_ready = was_ready or life.healthy_seconds is not None
             hopeless = hopeless + 1 if life.code in HOPELESS else 0
-            if hopeless >= (self._patience.hopeless_starts if was_ready else 1):
+            bound = 1 if self.load_seconds is None else self._patience.hopeless_starts
+            if bound is not None and hopeless >= bound:
                 break
             failures = 1 if (life.healthy_seconds or 0.0) >= self._patience.stable else failures + 1
             self.restarts += 1
@@ -190,6 +212,8 @@ class EngineSupervisor:
     async def _spawn(self) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             *self._command,
+            "--restarts",
+            str(self.restarts),
             env=self._env,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
@@ -205,6 +229,8 @@ class EngineSupervisor:
         while True:
             healthy, now = await _is_healthy(self._socket, min(patience.unhealthy, 5.0)), clock()
             if healthy:
+                if pulse.last is None:
+                    self.load_seconds = now - began
                 pulse.beat(now)
                 await self._enter(EngineState.READY)
             elif pulse.last is None:
@@ -230,10 +256,13 @@ class EngineSupervisor:
 
     async def _enter(self, state: EngineState, reason: str = "") -> None:
         async with self._changed:
-            if state is not self.state:
-                log.info("event=engine_state state=%s", state)
-            self.state, self.reason = state, reason
+            self._note(state, reason)
             self._changed.notify_all()
+
+    def _note(self, state: EngineState, reason: str) -> None:
+        if state is not self.state:
+            log.info("event=engine_state state=%s", state)
+        self.state, self.reason = state, reason
 
     async def _read_lines(self, child: asyncio.subprocess.Process) -> None:
         assert child.stderr is not None
@@ -253,11 +282,12 @@ class EngineSupervisor:
 
 
 def engine_command(settings: EngineSettings) -> list[str]:
-    """The command line that starts an engine with these settings."""
+    """The command line that starts an engine with these settings; the supervisor adds how often it restarted it."""
     command = [sys.executable, "-m", "monitor.engine"]
     for field in fields(settings):
         value = getattr(settings, field.name)
-        if value is not None and not (field.name == "host" and settings.socket is not None):
+        is_left_out = field.name == "restarts" or (field.name == "host" and settings.socket is not None)
+        if value is not None and not is_left_out:
             command += [f"--{field.name.replace('_', '-')}", str(value)]
     return command
 

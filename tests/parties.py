@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from monitor.assistants.contract import ConversationContext, Reply
-from monitor.completions import Completion, CompletionClient, CompletionRequest
-from monitor.http import HttpClient
+from monitor.completions import Completion, CompletionRequest, ModelInfo
 from monitor.intent import Intent, RequiredFact
 from monitor.transcript import EndReason, Role, Sampled, Transcript, Turn
 from monitor.user.contract import UserTurn
@@ -63,12 +62,18 @@ class LinesUser:
 
     lines: Sequence[str | Exception]
     seeds: list[int] = field(default_factory=list)
+    conversations: list[str] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
 
-    async def first_turn(self, intent: Intent, *, seed: int) -> UserTurn:
-        return await self.next_turn(intent, (), seed=seed)
+    def forget(self, conversation: str) -> None:
+        self.forgotten.append(conversation)
 
-    async def next_turn(self, intent: Intent, turns: Sequence[Turn], *, seed: int) -> UserTurn:
+    async def first_turn(self, intent: Intent, *, seed: int, conversation: str) -> UserTurn:
+        return await self.next_turn(intent, (), seed=seed, conversation=conversation)
+
+    async def next_turn(self, intent: Intent, turns: Sequence[Turn], *, seed: int, conversation: str) -> UserTurn:
         del intent
+        self.conversations.append(conversation)
         self.seeds.append(seed)
         said = sum(1 for turn in turns if turn.role is Role.USER)
         line = self.lines[said] if said < len(self.lines) else None
@@ -77,12 +82,15 @@ class LinesUser:
         return UserTurn(text=line, sampled=Sampled(p_end=0.25))
 
 
-class QueuedCompletions(CompletionClient):
+class QueuedCompletions:
     """Answers with the given completions in order; keeps the requests. The last one is given again and again."""
 
+    is_answered = True
+
     def __init__(self, *completions: Completion, score: float = -1.0) -> None:
-        super().__init__(HttpClient(), "http://unused")
         self.requests: list[CompletionRequest] = []
+        self.scored: list[str] = []
+        self.forgotten: list[str] = []
         self._completions = completions
         self._score = score
 
@@ -90,9 +98,21 @@ class QueuedCompletions(CompletionClient):
         self.requests.append(request)
         return self._completions[min(len(self.requests), len(self._completions)) - 1]
 
-    async def score(self, prefix: Sequence[int], continuation: Sequence[int]) -> float:
-        del prefix, continuation
-        return self._score
+    async def score(
+        self, prefix: Sequence[int], continuations: Sequence[Sequence[int]], *, conversation: str = ""
+    ) -> list[float]:
+        del prefix
+        self.scored.append(conversation)
+        return [self._score] * len(continuations)
+
+    async def model_info(self) -> ModelInfo:
+        raise AssertionError("a scripted server has no model")
+
+    async def probe(self) -> None:
+        return None
+
+    def forget(self, conversation: str) -> None:
+        self.forgotten.append(conversation)
 
 
 def intent(**changes: object) -> Intent:

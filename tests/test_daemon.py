@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -14,7 +16,7 @@ from monitor.assistants.contract import Reply
 from monitor.check import CheckStatus, Conversation, Slot
 from monitor.daemon import Daemon, Pulse, ScheduledCheck
 from monitor.delivery import Sender
-from monitor.errors import StoreUnavailable
+from monitor.errors import EngineFailure, StoreUnavailable
 from monitor.schedule import Every
 from monitor.sdnotify import ServiceManager
 from monitor.store import Closing, Store
@@ -220,3 +222,41 @@ async def test_a_check_that_failed_on_the_database_is_run_once_more(clockwork: C
         await finish(daemon)
     assert sorted(clockwork.slots()) == [(T0, CheckStatus.ABORTED), (T0, CheckStatus.HEALTHY)]
     assert daemon.news.is_set()
+
+
+async def test_a_check_whose_user_could_not_be_loaded_is_run_once_more(clockwork: Clockwork) -> None:
+    failures = [EngineFailure("the engine cannot be started")]
+
+    @asynccontextmanager
+    async def in_use() -> AsyncIterator[None]:
+        if failures:
+            raise failures.pop()
+        yield
+
+    daemon = clockwork.daemon()
+    scheduled = daemon.suites["s"]
+    daemon.suites = {"s": replace(scheduled, check=replace(scheduled.check, user_in_use=in_use))}
+    for _ in range(4):
+        await daemon.tick()
+        await finish(daemon)
+    assert sorted(clockwork.slots()) == [(T0, CheckStatus.ABORTED), (T0, CheckStatus.HEALTHY)]
+
+
+class RemembersLeases(Store):
+    """A store that keeps how long slots were asked for."""
+
+    leases: ClassVar[list[float]] = []
+
+    def claim_slot(self, *args: Any, **kwargs: Any) -> Any:
+        self.leases.append(kwargs["lease_seconds"])
+        return super().claim_slot(*args, **kwargs)
+
+
+async def test_a_slot_is_held_while_its_check_waits_for_its_user_too(clockwork: Clockwork) -> None:
+    daemon = clockwork.daemon()
+    daemon.suites = {"s": replace(daemon.suites["s"], user_wait_seconds=900)}
+    clockwork.checking.store.__class__ = RemembersLeases
+    await daemon.tick()
+    await finish(daemon)
+    (lease,) = RemembersLeases.leases
+    assert lease > 900 + daemon.suites["s"].check.suite.timeout_seconds

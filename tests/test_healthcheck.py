@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 
 import pytest
 
 from monitor.assistants.contract import ConversationContext
 from monitor.check import CheckStatus, Conversation, Trigger
-from monitor.errors import AssistantFailure, AssistantRateLimited, JudgeFailure, SimulatorInvalid, StaleWrite
+from monitor.errors import (
+    AssistantFailure,
+    AssistantRateLimited,
+    EngineFailure,
+    JudgeFailure,
+    SimulatorInvalid,
+    StaleWrite,
+)
 from monitor.healthcheck import Progress
 from monitor.incident import NotificationKind, Phase
 from monitor.intent import Intent
@@ -225,3 +234,38 @@ async def test_the_same_seed_plays_the_same_conversations(checking: Checking) ->
     await checking.run(checking.check(second))
     assert sorted(first.seeds) == sorted(second.seeds)
     assert len(set(first.seeds)) == len(first.seeds)
+
+
+async def test_the_user_is_in_use_while_there_are_conversations_and_let_go_before_the_verdict(
+    checking: Checking,
+) -> None:
+    heard: list[str] = []
+
+    @asynccontextmanager
+    async def in_use() -> AsyncIterator[None]:
+        heard.append("begin")
+        yield
+        heard.append("end")
+
+    check = replace(checking.check(rounds=1), user_in_use=in_use, observe=lambda _: heard.append("conversation"))
+    await checking.run(check)
+    assert heard == ["begin", "conversation", "conversation", "end"]
+
+
+class NoUser(AbstractAsyncContextManager[None]):
+    """An engine that cannot be loaded."""
+
+    async def __aenter__(self) -> None:
+        raise EngineFailure("the engine cannot be started: no memory")
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+
+async def test_a_check_without_a_user_to_ask_is_aborted_and_nobody_is_blamed(checking: Checking) -> None:
+    with pytest.raises(EngineFailure):
+        await checking.run(replace(checking.check(), user_in_use=NoUser))
+    (check,) = checking.store.checks()
+    assert (check.status, check.summary) == (CheckStatus.ABORTED, None)
+    assert "no memory" in check.reason
+    assert checking.assistant.heard == []

@@ -41,6 +41,18 @@ async def test_two_parties_take_turns_until_the_user_ends() -> None:
     assert done.final.p_end == 0.25
 
 
+async def test_the_conversation_is_named_at_every_turn_and_forgotten_at_the_end() -> None:
+    user = LinesUser(["one", "two"])
+    await play(user, EchoAssistant())
+    assert (user.conversations, user.forgotten) == (["c", "c", "c"], ["c"])
+
+
+async def test_a_conversation_that_breaks_off_is_forgotten_too() -> None:
+    user = LinesUser(["one"])
+    await play(user, EchoAssistant(answer=lambda _: AssistantFailure("empty")))
+    assert user.forgotten == ["c"]
+
+
 async def test_the_last_word_at_max_turns_is_the_assistants() -> None:
     done = await play(LinesUser(["one", "two", "three", "four"]), EchoAssistant())
     assert done.end is EndReason.MAX_TURNS
@@ -91,9 +103,9 @@ async def test_a_failing_simulator_is_our_fault(failure: Exception, outcome: Out
 
 
 class ForeverThinking(LinesUser):
-    async def next_turn(self, intent: Intent, turns: object, *, seed: int) -> UserTurn:
+    async def next_turn(self, intent: Intent, turns: object, *, seed: int, conversation: str) -> UserTurn:
         await asyncio.Event().wait()
-        raise AssertionError(intent, turns, seed)
+        raise AssertionError(intent, turns, seed, conversation)
 
 
 async def test_time_that_ends_while_the_user_thinks_is_not_the_assistants_fault() -> None:
@@ -102,10 +114,10 @@ async def test_time_that_ends_while_the_user_thinks_is_not_the_assistants_fault(
 
 
 class SlowToFollowUp(LinesUser):
-    async def next_turn(self, intent: Intent, turns: Sequence[Turn], *, seed: int) -> UserTurn:
+    async def next_turn(self, intent: Intent, turns: Sequence[Turn], *, seed: int, conversation: str) -> UserTurn:
         if turns:
             await asyncio.Event().wait()
-        return await super().next_turn(intent, turns, seed=seed)
+        return await super().next_turn(intent, turns, seed=seed, conversation=conversation)
 
 
 async def test_time_that_the_assistant_used_up_is_its_fault_whoever_speaks_when_it_ends() -> None:
@@ -115,9 +127,9 @@ async def test_time_that_the_assistant_used_up_is_its_fault_whoever_speaks_when_
 
 
 class Pondering(LinesUser):
-    async def first_turn(self, intent: Intent, *, seed: int) -> UserTurn:
+    async def first_turn(self, intent: Intent, *, seed: int, conversation: str) -> UserTurn:
         await asyncio.sleep(0.02)
-        return await super().first_turn(intent, seed=seed)
+        return await super().first_turn(intent, seed=seed, conversation=conversation)
 
 
 async def test_the_time_that_the_user_took_is_kept_with_the_turn() -> None:
@@ -128,7 +140,7 @@ async def test_the_time_that_the_user_took_is_kept_with_the_turn() -> None:
 
 
 class SlowToEnd(Pondering):
-    async def next_turn(self, intent: Intent, turns: Sequence[Turn], *, seed: int) -> UserTurn:
+    async def next_turn(self, intent: Intent, turns: Sequence[Turn], *, seed: int, conversation: str) -> UserTurn:
         await asyncio.Event().wait()
         raise AssertionError("unreachable")
 

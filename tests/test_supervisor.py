@@ -6,8 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,40 +15,7 @@ from monitor.engine.settings import EngineSettings, ExitCode
 from monitor.errors import EngineFailure
 from monitor.supervisor import EngineState, EngineSupervisor, Patience, engine_command
 from tests.fixtures.models import running_supervised_parent
-
-HEALTHY = """
-import pathlib, socket, sys
-path = pathlib.Path(sys.argv[1])
-path.unlink(missing_ok=True)
-server = socket.socket(socket.AF_UNIX)
-server.bind(str(path))
-server.listen()
-print("serving", file=sys.stderr, flush=True)
-while True:
-    peer, _ = server.accept()
-    peer.recv(1000)
-    if not path.with_suffix(".sick").exists():
-        peer.sendall(b"HTTP/1.1 200 OK\\r\\n\\r\\n")
-    peer.close()
-"""
-QUICK = Patience(
-    startup=20, health_interval=0.02, unhealthy=0.3, backoff_first=0.01, backoff_most=0.05, stop=2, hopeless_starts=2
-)
-
-
-@asynccontextmanager
-async def supervised(script: str, socket: Path, patience: Patience = QUICK) -> AsyncIterator[EngineSupervisor]:
-    supervisor = EngineSupervisor([sys.executable, "-c", script, str(socket)], socket, patience=patience)
-    try:
-        yield supervisor
-    finally:
-        await supervisor.stop()
-
-
-async def until(claim: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not claim():  # noqa: ASYNC110 - other processes set no event of ours
-            await asyncio.sleep(0.01)
+from tests.fixtures.supervised import HEALTHY, QUICK, only_unless, supervised, until
 
 
 async def test_it_is_ready_once_the_child_is_healthy_and_ends_it(tmp_path: Path) -> None:
@@ -104,8 +70,7 @@ async def test_a_child_that_never_gets_ready_is_given_up(tmp_path: Path) -> None
 
 async def test_a_child_that_stops_being_startable_is_given_up_later(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
-    script = f"import pathlib, sys\nif pathlib.Path({str(gone)!r}).exists(): sys.exit(4)\n{HEALTHY}"
-    async with supervised(script, tmp_path / "s") as supervisor:
+    async with supervised(only_unless(gone), tmp_path / "s") as supervisor:
         await supervisor.start()
         gone.touch()
         assert supervisor.pid is not None
@@ -113,6 +78,63 @@ async def test_a_child_that_stops_being_startable_is_given_up_later(tmp_path: Pa
         await until(lambda: supervisor.state is EngineState.FAILED)
         with pytest.raises(EngineFailure, match="cannot_start"):
             await supervisor.wait_ready()
+
+
+async def test_an_unloaded_child_is_gone_and_comes_back_when_it_is_loaded(tmp_path: Path) -> None:
+    async with supervised(HEALTHY, tmp_path / "s") as supervisor:
+        await supervisor.start()
+        await supervisor.unload()
+        assert (supervisor.state, supervisor.pid) == (EngineState.UNLOADED, None)
+        with pytest.raises(EngineFailure, match="unloaded"):
+            await supervisor.wait_ready()
+        await supervisor.load()
+        assert supervisor.state is EngineState.READY
+        assert supervisor.restarts == 0
+
+
+async def test_who_is_cancelled_while_unloading_stays_cancelled(tmp_path: Path) -> None:
+    async with supervised(HEALTHY, tmp_path / "s") as supervisor:
+        await supervisor.start()
+        unloading = asyncio.create_task(supervisor.unload())
+        await asyncio.sleep(0)
+        unloading.cancel()
+        await asyncio.wait({unloading})
+        assert unloading.cancelled()
+        pid = supervisor.pid
+    assert pid is not None and not Path(f"/proc/{pid}").exists()
+
+
+async def test_a_child_that_cannot_be_loaded_again_is_tried_until_it_can(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    async with supervised(only_unless(gone), tmp_path / "s", replace(QUICK, hopeless_starts=None)) as supervisor:
+        await supervisor.start()
+        await supervisor.unload()
+        gone.touch()
+        loading = asyncio.create_task(supervisor.load())
+        await until(lambda: supervisor.restarts > 3)
+        assert not loading.done()
+        gone.unlink()
+        await loading
+        assert supervisor.state is EngineState.READY
+
+
+async def test_a_load_that_takes_too_long_is_told_and_goes_on(tmp_path: Path) -> None:
+    script, patience = "import time; time.sleep(600)", replace(QUICK, startup=0.3)
+    async with supervised(script, tmp_path / "s", patience) as supervisor:
+        with pytest.raises(EngineFailure, match=r"0\.3 s"):
+            await supervisor.load()
+        assert supervisor.state in (EngineState.STARTING, EngineState.RESTARTING)
+
+
+async def test_a_child_is_told_how_often_it_was_started_again(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    script = f"import pathlib, sys\npathlib.Path({str(told)!r}).write_text(' '.join(sys.argv[2:]))\n{HEALTHY}"
+    async with supervised(script, tmp_path / "s") as supervisor:
+        await supervisor.start()
+        assert told.read_text() == "--restarts 0"
+        assert supervisor.pid is not None
+        os.kill(supervisor.pid, signal.SIGKILL)
+        await until(lambda: told.read_text() == "--restarts 1")
 
 
 async def test_a_program_that_is_not_there_is_said(tmp_path: Path) -> None:
@@ -135,7 +157,7 @@ def test_the_command_line_says_what_the_settings_say() -> None:
     command = engine_command(settings)
     assert command[1:5] == ["-m", "monitor.engine", "--model", "smollm2"]
     assert command[command.index("--socket") + 1] == "/run/engine.sock"
-    assert "--port" not in command and "--host" not in command
+    assert not {"--port", "--host", "--restarts"} & set(command)
     assert command[command.index("--parent-pid") + 1] == "7"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from monitor.assistants.contract import Assistant
+from monitor.bootstrap.engine import beside, engine_pages, open_residency
 from monitor.bootstrap.parts import (
     channel_names,
     open_assistant,
@@ -30,6 +31,7 @@ from monitor.config import Config
 from monitor.config.fields import Address
 from monitor.daemon import Daemon, Pulse, ScheduledCheck
 from monitor.delivery import Sender
+from monitor.engine_metrics import EngineMetrics
 from monitor.epoch import epoch_of
 from monitor.errors import ConfigError
 from monitor.healthcheck import Decision, HealthCheck
@@ -78,6 +80,7 @@ class Application:
         if not schedules:
             raise ConfigError([f"{self.config.path}: suites: none has a schedule; add one, or use `check`"])
         settings = self.config.settings
+        engine = settings.simulator.engine
         return Daemon(
             suites={
                 name: ScheduledCheck(
@@ -85,6 +88,7 @@ class Application:
                     schedule=schedule,
                     second_attempt_grace_seconds=settings.suites[name].second_attempt_grace_seconds,
                     run_seed=settings.simulator.run_seed,
+                    user_wait_seconds=engine.startup_timeout_seconds if engine.unload_after_seconds else 0.0,
                 )
                 for name, schedule in schedules.items()
             },
@@ -133,7 +137,8 @@ async def open_application(config: Config, manager: ServiceManager) -> AsyncIter
                 "heartbeat_age_seconds": pulse.age_seconds,
             } | _engine_numbers(config, simulator)
 
-        metrics = Metrics(live, suites=config.suites, channels=channel_names(config))
+        engines = EngineMetrics(engine_pages(config, stack))
+        metrics = Metrics(live, engines=engines.families, suites=config.suites, channels=channel_names(config))
         metrics_url, pages_url = _serve(config, stack, store, metrics, pulse)
         watched = {name: _watched(config, name) for name in config.suites}
 
@@ -147,6 +152,8 @@ async def open_application(config: Config, manager: ServiceManager) -> AsyncIter
 
         await publish()  # what was measured before, and that it grows old, is told while the model is waited for
         simulator = await stack.enter_async_context(open_simulator(config, is_daemon=True, on_wait=wait_on))
+        residency = open_residency(config, simulator.supervisor, stack)
+        beside(stack, engines.keep_fresh(), "engine-metrics")
         pulse.reason = "starting"
         channels = await stack.enter_async_context(open_notifiers(config))
         assistants = await _open_assistants(config, stack)
@@ -158,6 +165,7 @@ async def open_application(config: Config, manager: ServiceManager) -> AsyncIter
             channels=channels,
             base_url=config.settings.public_url or pages_url,
             publish=publish,
+            user_in_use=residency.in_use if residency else nullcontext,
         )
         yield Application(
             config=config,
@@ -196,6 +204,7 @@ def build_check(
     base_url: str | None,
     publish: Callable[[], Awaitable[None]],
     observe: Callable[[Conversation], None] = lambda _: None,
+    user_in_use: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
 ) -> HealthCheck:
     """Everything that one suite's checks need, put together."""
     settings, suite = config.settings, config.suites[suite_name]
@@ -226,6 +235,7 @@ def build_check(
         now=utc_now,
         publish=publish,
         observe=observe,
+        user_in_use=user_in_use,
     )
 
 
@@ -307,4 +317,5 @@ def _engine_numbers(config: Config, simulator: Simulator | None) -> dict[str, fl
     return {
         "engine_ready": float(simulator.supervisor.state is EngineState.READY),
         "engine_restarts_total": float(simulator.supervisor.restarts),
+        "engine_unloaded": float(simulator.supervisor.state is EngineState.UNLOADED),
     }

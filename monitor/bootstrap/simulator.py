@@ -6,24 +6,25 @@ import asyncio
 import os
 import socket
 import tempfile
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from monitor.completions import CompletionClient, ModelInfo, read_model_info
+from monitor.completions import CompletionClient, CompletionPool, Completions, ModelInfo, read_model_info
+from monitor.completions.pool import pause
 from monitor.config import Config
 from monitor.config.fields import LONGEST_SOCKET_PATH
 from monitor.config.simulator import EngineSettings as EngineLimits
-from monitor.config.simulator import ModelSettings
+from monitor.config.simulator import ModelSettings, ServerSettings
 from monitor.engine.settings import EngineSettings
-from monitor.errors import ConfigError, EngineFailure
+from monitor.errors import ConfigError
 from monitor.http import HttpClient
 from monitor.package_data import data_folder
 from monitor.prompt import ChatFormat, FewShotFormat
-from monitor.supervisor import EngineSupervisor, Patience, engine_command
+from monitor.residency import using
+from monitor.supervisor import HOPELESS_STARTS, EngineSupervisor, Patience, engine_command
 from monitor.tokens import Vocabulary
 from monitor.user.contract import UserSimulator
 from monitor.user.guardrails import Guardrails
@@ -35,8 +36,6 @@ from monitor.user.userlm import UserLm
 SOCKET_NAME = "engine.sock"
 SOCKET_URL = "http://engine"
 """What a server on a Unix socket is called in requests; nobody looks the name up."""
-RECOVERY_SECONDS = 1.0
-PROBE_SECONDS = 30.0
 ENGINE_RESPONSE_BYTES = 100_000_000
 ENGINE_CONNECTIONS = 1000
 
@@ -47,7 +46,7 @@ class Simulator:
 
     user: UserSimulator
     model: ModelInfo | None = None
-    client: CompletionClient | None = None
+    client: Completions | None = None
     supervisor: EngineSupervisor | None = None
 
 
@@ -64,19 +63,13 @@ async def open_simulator(
         yield Simulator(user=ScriptedUser())
         return
     async with AsyncExitStack() as stack:
-        client, supervisor = await _open_client(config, stack, is_daemon=is_daemon, on_wait=on_wait)
-        info = await _model_info(config, client)
-        if is_daemon and supervisor is None:
+        pool, supervisor = await _open_pool(config, stack, is_daemon=is_daemon, on_wait=on_wait)
+        info = await pool.model_info()
+        if supervisor is None:
             # Hours may pass between two checks, and a server that is away must be known before.
-            probing = asyncio.create_task(_keep_probing(client), name="probe-server")
-            stack.callback(probing.cancel)
-        yield Simulator(user=_user(config, client, info), model=info, client=client, supervisor=supervisor)
-
-
-async def _keep_probing(client: CompletionClient) -> None:
-    while True:
-        await client.probe()
-        await asyncio.sleep(PROBE_SECONDS)
+            watching = asyncio.create_task(pool.watch(), name="watch-servers")
+            stack.callback(watching.cancel)
+        yield Simulator(user=_user(config, pool, info), model=info, client=pool, supervisor=supervisor)
 
 
 def user_examples() -> str:
@@ -84,50 +77,62 @@ def user_examples() -> str:
     return (data_folder("config") / "prompts" / "user_examples.txt").read_text(encoding="utf-8")
 
 
-async def _open_client(
+async def _open_pool(
     config: Config, stack: AsyncExitStack, *, is_daemon: bool, on_wait: Callable[[float], None]
-) -> tuple[CompletionClient, EngineSupervisor | None]:
-    """A client of the model's server, and who keeps that server alive if it is ours."""
-    if config.settings.simulator.servers:
-        return _server_client(config, stack, is_daemon=is_daemon, on_wait=on_wait), None
+) -> tuple[CompletionPool, EngineSupervisor | None]:
+    """The servers of the model, and who keeps the server alive if it is ours."""
+    settings = config.settings.simulator
+    if settings.servers:
+        clients = {_server_name(server): _server_client(server, stack) for server in settings.servers}
+        patience_seconds = settings.engine.startup_timeout_seconds if is_daemon else 0.0
+        return await _pool(config, clients, patience_seconds=patience_seconds, on_wait=on_wait), None
     path = config.settings.state_dir / SOCKET_NAME
     if not is_daemon:
-        if _is_listening(path):
-            client = _child_client(stack, path, None)
-            if (await client.model_info()).name == _model(config).name:
-                return client, None
+        running = await _daemons_engine(config, stack, path)
+        if running is not None:
+            return await _pool(config, {str(path): running}), None
         path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="assistant-monitor-"))) / SOCKET_NAME
     supervisor = _supervisor(config, path, on_wait)
     stack.push_async_callback(supervisor.stop)
     await supervisor.start()
-    return _child_client(stack, path, supervisor), supervisor
+    child = CompletionClient(_http(stack, path), SOCKET_URL)
+    return await _pool(config, {"the engine": child}, recover=_return_of(supervisor)), supervisor
 
 
-def _child_client(stack: AsyncExitStack, path: Path, supervisor: EngineSupervisor | None) -> CompletionClient:
-    return CompletionClient(_http(stack, path), SOCKET_URL, recover=_recovery(supervisor))
+async def _pool(config: Config, clients: Mapping[str, CompletionClient], **how: Any) -> CompletionPool:
+    settings = config.settings.simulator
+    model = None
+    if settings.tokenizer is not None:
+        model = await asyncio.to_thread(read_model_info, settings.tokenizer, settings.window)
+    return CompletionPool(clients, window=settings.window, model=model, **how)
 
 
-def _server_client(
-    config: Config, stack: AsyncExitStack, *, is_daemon: bool, on_wait: Callable[[float], None]
-) -> CompletionClient:
-    if len(config.settings.simulator.servers) > 1:
-        raise ConfigError([f"{config.path}: simulator.servers: this version uses one server; keep the first"])
-    server = config.settings.simulator.servers[0]
+async def _daemons_engine(config: Config, stack: AsyncExitStack, path: Path) -> CompletionClient | None:
+    """A client of the running daemon's engine if it has our model; until the stack ends it is not unloaded then."""
+    with ExitStack() as holding:
+        if not (holding.enter_context(using(use_file(config))) and _is_listening(path)):
+            return None
+        client = CompletionClient(_http(stack, path), SOCKET_URL)
+        if (await client.model_info()).name != _model(config).name:
+            return None
+        stack.push(holding.pop_all())
+        return client
+
+
+def use_file(config: Config) -> Path:
+    """What is locked by whoever uses the daemon's engine from another process."""
+    return config.settings.state_dir / "engine.use"
+
+
+def _server_name(server: ServerSettings) -> str:
+    """The URL, without a query that may hold a secret."""
+    return server.url.partition("?")[0]
+
+
+def _server_client(server: ServerSettings, stack: AsyncExitStack) -> CompletionClient:
     key = server.api_key.reveal() if server.api_key else None
-    patience = config.settings.simulator.engine.startup_timeout_seconds
-
-    async def is_there() -> bool:
-        await client.probe()
-        return bool(client.is_answered)
-
-    client = CompletionClient(
-        _http(stack, server.socket),
-        SOCKET_URL if server.socket else server.url,
-        model=server.model,
-        api_key=key,
-        recover=_return_of(is_there, patience, on_wait) if is_daemon else _recovery(None),
-    )
-    return client
+    base_url = SOCKET_URL if server.socket else server.url
+    return CompletionClient(_http(stack, server.socket), base_url, model=server.model, api_key=key, kind=server.kind)
 
 
 def _http(stack: AsyncExitStack, path: Path | None = None) -> HttpClient:
@@ -170,47 +175,25 @@ def _supervisor(config: Config, path: Path, on_wait: Callable[[float], None]) ->
     engine = config.settings.simulator.engine
     options = engine_options(_model(config), engine, config.model_cache_dir)
     settings = EngineSettings(**options, socket=path, parent_pid=os.getpid())
-    patience = Patience(startup=engine.startup_timeout_seconds, health_interval=0.5)
+    # Others may take the memory that an unloaded engine gave back: then a start that fails is tried again.
+    hopeless_starts = HOPELESS_STARTS if engine.unload_after_seconds is None else None
+    patience = Patience(startup=engine.startup_timeout_seconds, health_interval=0.5, hopeless_starts=hopeless_starts)
     # OpenMP's idle threads spin by default; beside other busy processes that costs many times what it saves.
     env = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
     return EngineSupervisor(engine_command(settings), path, env=env, patience=patience, on_wait=on_wait)
 
 
-def _recovery(supervisor: EngineSupervisor | None) -> Callable[[], Awaitable[None]]:
+def _return_of(supervisor: EngineSupervisor) -> Callable[[], Awaitable[None]]:
+    """Waits for an engine child that is being started again."""
+
     async def recover() -> None:
-        await asyncio.sleep(RECOVERY_SECONDS)
-        if supervisor is not None:
-            await supervisor.wait_ready()
+        await pause()
+        await supervisor.wait_ready()
 
     return recover
 
 
-def _return_of(
-    is_there: Callable[[], Awaitable[bool]], patience_seconds: float, on_wait: Callable[[float], None]
-) -> Callable[[], Awaitable[None]]:
-    """Waits for a server of another service, which answers once it has loaded its model."""
-
-    async def recover() -> None:
-        await asyncio.sleep(RECOVERY_SECONDS)
-        began = time.monotonic()
-        while not await is_there() and time.monotonic() - began < patience_seconds:
-            on_wait(time.monotonic() - began)
-            await asyncio.sleep(RECOVERY_SECONDS)
-
-    return recover
-
-
-async def _model_info(config: Config, client: CompletionClient) -> ModelInfo:
-    settings = config.settings.simulator
-    if settings.tokenizer is not None:
-        return await asyncio.to_thread(read_model_info, settings.tokenizer, settings.window)
-    info = await client.model_info()
-    if info.max_context < settings.window:
-        raise EngineFailure(f"simulator.window is {settings.window}, but the model takes {info.max_context} tokens")
-    return info
-
-
-def _user(config: Config, client: CompletionClient, info: ModelInfo) -> UserSimulator:
+def _user(config: Config, client: Completions, info: ModelInfo) -> UserSimulator:
     settings = config.settings.simulator
     vocabulary = Vocabulary(info.tokenizer)
     model = UserModel(

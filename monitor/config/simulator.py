@@ -59,6 +59,8 @@ class EngineSettings(Section):
 
     startup_timeout_seconds: Duration = Field(default=900.0, alias="startup_timeout")
     """How long loading the model may take."""
+    unload_after_seconds: Duration | None = Field(default=None, alias="unload_after")
+    """The daemon's child is ended when no check has used it for so long; by default it stays loaded."""
     threads: int | None = Field(default=None, ge=1, le=1024)
     """CPU threads; by default what torch finds."""
     max_context: int = Field(default=2048, ge=64, le=1_000_000)
@@ -78,6 +80,8 @@ class ServerSettings(Section):
     """Base URL, up to and without `/v1`; or `unix:///folder/name.sock`."""
     model: Text | None = None
     """Name of the model there, for servers with several."""
+    kind: Literal["assistant-monitor", "vllm", "sglang"] | None = None
+    """What it is, where a gateway before it hides that; by default what its `/v1/models` says (`owned_by`)."""
     api_key_file: SecretFile | None = None
     api_key_env: SecretEnv | None = None
 
@@ -152,7 +156,7 @@ class SimulatorSettings(Section):
     """The model of the engine: the daemon's child, or with `servers` what `engine --config` serves."""
     engine: EngineSettings = EngineSettings()
     servers: Many[ServerSettings] = ()
-    """Completions servers that are used in place of an engine of our own."""
+    """Completions servers that are used in place of an engine of our own; all serve one model."""
     tokenizer: Folder | None = None
     """Folder with `tokenizer.json`, for servers elsewhere that do not hand theirs out."""
     sampling: SamplingSettings = SamplingSettings()
@@ -170,6 +174,12 @@ class SimulatorSettings(Section):
         has_engine = self.model is not None and all(server.socket for server in self.servers)
         if has_engine and self.window > self.engine.max_context:
             problems.append(("window", f"is above engine.max_context ({self.engine.max_context}); lower it"))
+        if self.engine.unload_after_seconds is not None and self.servers:
+            text = "only an engine that is the daemon's child is unloaded, and with servers there is none; leave it out"
+            problems.append(("engine.unload_after", text))
+        places = [server.url.partition("?")[0] for server in self.servers]
+        if twice := next((place for place in places if places.count(place) > 1), None):
+            problems.append(("servers", f"{twice} is named twice; keep one"))
         if self.sampling.max_tokens >= self.window:
             problems.append(("sampling.max_tokens", f"leaves no room in the window ({self.window}); lower it"))
         if problems:

@@ -51,25 +51,41 @@ def serve(settings: EngineSettings) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    disable_created_metrics()  # type: ignore[no-untyped-call]
-    measures = Measures()
+
+    def wait(waited_seconds: float) -> None:
+        manager.starting(f"loading {settings.name} for {waited_seconds:.0f} s", EXTEND_SECONDS)
+
     try:
-        owner = Owner(settings, lambda: load(_folder(settings), settings), measures, lambda *why: _end(settings, *why))
         if settings.socket is not None:
             claim_socket(settings.socket)
-        _watch(settings, owner, _loading(settings, manager, loaded))
-        model = owner.start()
-        loaded.set()
+        application = begin(settings, loaded, wait)
         listener = _listen(settings)
     except EngineFailure as exc:
         log.error("event=cannot_start reason=%s", exc)
         return ExitCode.CANNOT_START
     try:
-        _run(Application(settings, model.vocabulary, model.max_context, owner, measures), listener, manager)
+        _run(application, listener, manager)
     finally:
         _remove_socket(settings.socket)
-        owner.stop()
+        application.owner.stop()
     return ExitCode.STOPPED
+
+
+def begin(
+    settings: EngineSettings, loaded: threading.Event, on_wait: Callable[[float], None] = lambda _: None
+) -> Application:
+    """The routes over an engine that has loaded and tested its model; `loaded` is set then. Raises EngineFailure.
+
+    From here on the process ends with an `ExitCode` when the device is lost, or loading or a step takes too long.
+    `on_wait` hears the seconds waited while the model is loaded.
+    """
+    disable_created_metrics()  # type: ignore[no-untyped-call]
+    measures = Measures()
+    owner = Owner(settings, lambda: load(_folder(settings), settings), measures, lambda *why: _end(settings, *why))
+    _watch(settings, owner, _loading(settings, loaded, on_wait))
+    model = owner.start()
+    loaded.set()
+    return Application(settings, model.vocabulary, model.max_context, owner, measures)
 
 
 def _folder(settings: EngineSettings) -> Path:
@@ -108,6 +124,9 @@ def _run(application: Application, listener: socket.socket, manager: ServiceMana
     settings = application.settings
     config = uvicorn.Config(
         application.starlette(),
+        # Not whatever else is installed: Ray brings others.
+        http="h11",
+        loop="asyncio",
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -121,8 +140,8 @@ def _run(application: Application, listener: socket.socket, manager: ServiceMana
     WatchedServer(config, manager, settings.name, goes_on).run(sockets=[listener])
 
 
-def _loading(settings: EngineSettings, manager: ServiceManager, loaded: threading.Event) -> Callable[[], None]:
-    """What to look at until the model is loaded: the manager is to wait, but not for ever."""
+def _loading(settings: EngineSettings, loaded: threading.Event, on_wait: Callable[[float], None]) -> Callable[[], None]:
+    """What to look at until the model is loaded: whoever started the engine is to wait, but not for ever."""
     began = time.monotonic()
 
     def look() -> None:
@@ -131,7 +150,7 @@ def _loading(settings: EngineSettings, manager: ServiceManager, loaded: threadin
             return
         if waited > settings.startup_seconds:
             _end(settings, ExitCode.NO_PROGRESS, f"loading takes longer than {settings.startup_seconds:g} s")
-        manager.starting(f"loading {settings.name} for {waited:.0f} s", EXTEND_SECONDS)
+        on_wait(waited)
 
     return look
 

@@ -20,12 +20,19 @@ class UserTurn:
 
 
 class UserSimulator(Protocol):
-    """Plays one user. Stateless: everything it knows comes with the call, so the same call gives the same turn."""
+    """Plays users. Everything it knows comes with the call, so the same call gives the same turn.
 
-    async def first_turn(self, intent: Intent, *, seed: int) -> UserTurn:
+    `conversation` names the conversation, for whatever is kept to be quicker with its next turn.
+    """
+
+    async def first_turn(self, intent: Intent, *, seed: int, conversation: str) -> UserTurn:
         """The first words. Raises SimulatorInvalid, CompletionFailure or EngineFailure."""
         ...
 
-    async def next_turn(self, intent: Intent, turns: Sequence[Turn], *, seed: int) -> UserTurn:
+    async def next_turn(self, intent: Intent, turns: Sequence[Turn], *, seed: int, conversation: str) -> UserTurn:
         """The next words after `turns` (the last one the assistant's), or the end. Raises as `first_turn` does."""
+        ...
+
+    def forget(self, conversation: str) -> None:
+        """The conversation is over: what is kept for it may go."""
         ...

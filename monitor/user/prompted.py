@@ -31,11 +31,11 @@ class PromptedUser:
         self._end = tuple(model.vocabulary.plain(f" {END}"))
         self._banned_first = model.banned_first_ids()
 
-    async def first_turn(self, intent: Intent, *, seed: int) -> UserTurn:
+    async def first_turn(self, intent: Intent, *, seed: int, conversation: str) -> UserTurn:
         """The intent's fixed opening if it has one, else a sampled turn."""
-        return fixed_opening(intent) or await self.next_turn(intent, (), seed=seed)
+        return fixed_opening(intent) or await self.next_turn(intent, (), seed=seed, conversation=conversation)
 
-    async def next_turn(self, intent: Intent, turns: Sequence[Turn], *, seed: int) -> UserTurn:
+    async def next_turn(self, intent: Intent, turns: Sequence[Turn], *, seed: int, conversation: str) -> UserTurn:
         """A sampled turn, or the end. Raises SimulatorInvalid, CompletionFailure or EngineFailure."""
         prompt = self._model.prompt(self._chat, goal(intent.description), turns)
         banned = (END, f" {END}") if end_is_banned(intent, turns, self._model.guardrails) else ()
@@ -52,6 +52,7 @@ class PromptedUser:
                     stop_ids=self._model.end_ids,
                     banned_first_ids=self._allowing_end(banned),
                     bad_words=banned,
+                    conversation=conversation,
                 )
             )
             return _read(completion)
@@ -65,18 +66,23 @@ class PromptedUser:
             p_end=lambda _: (None, None),
             cuts=prompt.cuts,
         )
-        probability, reason = await self._p_end(prompt)
+        probability, reason = await self._p_end(prompt, conversation)
         return replace(turn, sampled=replace(turn.sampled, p_end=probability, p_end_reason=reason))
+
+    def forget(self, conversation: str) -> None:
+        """The conversation is over."""
+        self._model.client.forget(conversation)
 
     def _allowing_end(self, banned: tuple[str, ...]) -> tuple[int, ...]:
         """First-token bans; `[end]` opens with punctuation, which stays allowed while the end is."""
         return self._banned_first if banned else tuple(id_ for id_ in self._banned_first if id_ != self._end[0])
 
-    async def _p_end(self, prompt: Rendered) -> tuple[float | None, str | None]:
+    async def _p_end(self, prompt: Rendered, conversation: str) -> tuple[float | None, str | None]:
         try:
-            return math.exp(min(0.0, await self._model.client.score(prompt.ids, self._end))), None
+            (score,) = await self._model.client.score(prompt.ids, [self._end], conversation=conversation)
         except CompletionFailure as exc:
             return None, str(exc)
+        return math.exp(min(0.0, score)), None
 
 
 def goal(description: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from monitor.completions import Completion, CompletionClient
+from monitor.completions import Completion, Completions
 from monitor.errors import SimulatorInvalid
 from monitor.intent import Intent
 from monitor.prompt import Format, Rendered, render
@@ -32,7 +32,7 @@ class UserModel:
     `end_ids`: the model's own ends of text; `window`: tokens that it is shown, the turn to come included.
     """
 
-    client: CompletionClient
+    client: Completions
     vocabulary: Vocabulary
     end_ids: tuple[int, ...]
     sampling: Sampling

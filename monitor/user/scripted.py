@@ -17,15 +17,18 @@ FIXED = Sampled(p_end_reason="a fixed script")
 class ScriptedUser:
     """A `UserSimulator` that says the intent's opening and script in order, then ends."""
 
-    async def first_turn(self, intent: Intent, *, seed: int) -> UserTurn:
+    async def first_turn(self, intent: Intent, *, seed: int, conversation: str) -> UserTurn:
         """The opening, or the script's first line."""
-        return await self.next_turn(intent, (), seed=seed)
+        return await self.next_turn(intent, (), seed=seed, conversation=conversation)
 
-    async def next_turn(self, intent: Intent, turns: Sequence[Turn], *, seed: int) -> UserTurn:
+    async def next_turn(self, intent: Intent, turns: Sequence[Turn], *, seed: int, conversation: str) -> UserTurn:
         """The line after those already said, or the end. Raises SimulatorInvalid when there is no line at all."""
-        del seed  # nothing here is drawn
+        del seed, conversation  # nothing here is drawn
         lines = ((intent.opening,) if intent.opening else ()) + intent.script
         if not lines:
             raise SimulatorInvalid(("no_script",))
         said = sum(1 for turn in turns if turn.role is Role.USER)
         return UserTurn(text=lines[said] if said < len(lines) else None, sampled=FIXED)
+
+    def forget(self, conversation: str) -> None:
+        """Nothing is kept here."""

@@ -29,11 +29,11 @@ class UserLm:
         self._banned_first = model.banned_first_ids()
         self._controls = frozenset(model.vocabulary.added.values()) - set(self._stops)
 
-    async def first_turn(self, intent: Intent, *, seed: int) -> UserTurn:
+    async def first_turn(self, intent: Intent, *, seed: int, conversation: str) -> UserTurn:
         """The intent's fixed opening if it has one, else a sampled turn."""
-        return fixed_opening(intent) or await self.next_turn(intent, (), seed=seed)
+        return fixed_opening(intent) or await self.next_turn(intent, (), seed=seed, conversation=conversation)
 
-    async def next_turn(self, intent: Intent, turns: Sequence[Turn], *, seed: int) -> UserTurn:
+    async def next_turn(self, intent: Intent, turns: Sequence[Turn], *, seed: int, conversation: str) -> UserTurn:
         """A sampled turn, or the end. Raises SimulatorInvalid, CompletionFailure or EngineFailure."""
         prompt = self._model.prompt(self._chat, intent.description, turns)
         banned = (self._end,) if end_is_banned(intent, turns, self._model.guardrails) else ()
@@ -50,6 +50,7 @@ class UserLm:
                     banned_ids=banned,
                     banned_first_ids=self._banned_first,
                     watch=(self._end,),
+                    conversation=conversation,
                 )
             )
             return self._read(completion)
@@ -63,6 +64,10 @@ class UserLm:
             p_end=self._p_end,
             cuts=prompt.cuts,
         )
+
+    def forget(self, conversation: str) -> None:
+        """The conversation is over."""
+        self._model.client.forget(conversation)
 
     def _read(self, completion: Completion) -> Drawn:
         if completion.stopped_by == self._end:

@@ -24,7 +24,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from monitor.demo.receivers import PAGERDUTY, SLACK, Receivers
-from tests.benchmarks.engine_throughput import cpu_seconds_of
+from tests.benchmarks.engine.machine import cpu_seconds_of
 from tests.e2e.daemon import ROOT, WAIT_SECONDS, DaemonProcess
 from tests.fixtures.assistants import ScriptedAssistant, says
 

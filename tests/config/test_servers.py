@@ -49,3 +49,18 @@ def test_a_model_beside_a_socket_is_that_servers_model(tmp_path: Path) -> None:
 def test_a_model_beside_a_server_elsewhere_bounds_nothing(tmp_path: Path) -> None:
     config = loaded(tmp_path, on("http://gpu:8000", ", model: {name: ./m}, window: 4096"))
     assert config.settings.simulator.window == 4096
+
+
+def test_several_servers_are_taken_in_order(tmp_path: Path) -> None:
+    servers = "[{url: 'http://a:8000', kind: vllm}, {url: 'unix:///run/engine.sock'}]"
+    config = loaded(tmp_path, CONFIG.replace("kind: scripted", f"kind: userlm, servers: {servers}"))
+    assert [(server.url, server.kind) for server in config.settings.simulator.servers] == [
+        ("http://a:8000", "vllm"),
+        ("unix:///run/engine.sock", None),
+    ]
+
+
+def test_a_server_that_is_named_twice_is_refused(tmp_path: Path) -> None:
+    servers = "[{url: 'http://a:8000'}, {url: 'http://b:8000'}, {url: 'http://a:8000?key=1'}]"
+    (problem,) = problems(tmp_path, CONFIG.replace("kind: scripted", f"kind: userlm, servers: {servers}"))
+    assert problem == "monitor.yaml:1: simulator.servers: http://a:8000 is named twice; keep one"

@@ -84,6 +84,10 @@ def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
         (simulator("kind: scripted, guardrails: {tires: 3}"), "5: simulator.guardrails.tires: unknown key; did you"),
         (simulator("kind: scripted, sampling: {top_p: 0}"), "5: simulator.sampling.top_p: must be above 0"),
         (simulator("kind: scripted, engine: {startup_timeout: 15}"), "5: simulator.engine.startup_timeout: a duration"),
+        (
+            simulator("kind: userlm, servers: [{url: 'http://gpu:8000'}], engine: {unload_after: 10m}"),
+            "5: simulator.engine.unload_after: only an engine that is the daemon's child is unloaded",
+        ),
         (assistant("turn_timeout: 0s"), "3: assistants.production.turn_timeout: must be longer than nothing"),
         (assistant("turn_timeout: 1h"), "3: assistants.production.turn_timeout: is longer than conversation_timeout"),
         (assistant("max_response_bytes: 1000"), "3: assistants.production.max_response_bytes: a size without a unit"),

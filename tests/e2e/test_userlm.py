@@ -10,13 +10,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.check import CheckStatus
 from monitor.demo.receivers import Receivers
+from monitor.engine_metrics import PREFIX, parse
 from monitor.store import Store
 from monitor.transcript import EndReason, Role
 from tests.cli.commands import notify
 from tests.e2e.daemon import DaemonProcess, maps, tiny_userlm, write_config
+from tests.engine_page import blamed, engine_page
 from tests.fixtures.assistants import ScriptedAssistant, ServeAssistant, says
 from tests.fixtures.talking import FOLLOW_UPS, OPENINGS
 
@@ -145,6 +148,47 @@ async def test_a_check_by_command_uses_the_running_daemons_engine(config: Path) 
             await daemon.until(lambda: _is_over(manual, engines), "the end of the check")
             assert await manual.wait() == 0, manual.said()
         assert engines == set()
+        assert await daemon.stop() == 0
+
+
+async def test_what_the_engine_counts_is_in_the_daemons_metrics(config: Path) -> None:
+    with DaemonProcess(config) as daemon:
+        await daemon.until(lambda: engine_samples(daemon).get("step_seconds_count", 0) > 0, "steps in the metrics")
+        expected = {s.name.removeprefix(PREFIX) for family in parse(engine_page(), "child") for s in family.samples}
+        assert engine_samples(daemon).keys() == expected - {"restarts_total"}
+        assert engine_samples(daemon)["slots_free"] <= 8
+        answer = daemon.get("/metrics")
+        assert answer is not None
+        assert blamed(answer.content) == (0, b"", b"")
+        assert await daemon.stop() == 0
+
+
+def engine_samples(daemon: DaemonProcess) -> dict[str, float]:
+    """What its child says of itself; of several samples with one name the last one."""
+    answer = daemon.get("/metrics")
+    families = text_string_to_metric_families(answer.text if answer else "")
+    samples = [sample for family in families for sample in family.samples if sample.labels.get("server") == "child"]
+    return {sample.name.removeprefix(PREFIX): sample.value for sample in samples}
+
+
+async def test_an_engine_is_unloaded_between_checks_and_commands_start_their_own_then(config: Path) -> None:
+    text = config.read_text().replace("schedule: {every: 1s}", "schedule: {cron: '0 0 1 1 *'}")
+    config.write_text(text.replace("engine: {", "engine: {unload_after: 1s, "))
+    with DaemonProcess(config) as daemon:
+        await daemon.until(lambda: any(c.status is CheckStatus.HEALTHY for c in daemon.checks()), "a healthy check")
+        await daemon.until(lambda: daemon.children() == [], "the end of the engine")
+        answer = daemon.get("/metrics")
+        assert answer is not None
+        assert {"assistant_monitor_engine_ready 0.0", "assistant_monitor_engine_unloaded 1.0"} <= set(
+            answer.text.splitlines()
+        )
+        assert daemon.is_ready()
+        with DaemonProcess(config, command="check", log_name="check.log") as manual:
+            engines: set[int] = set()
+            await daemon.until(lambda: _is_over(manual, engines), "the end of the check")
+            assert await manual.wait() == 0, manual.said()
+        assert len(engines) == 1
+        assert daemon.children() == []
         assert await daemon.stop() == 0
 
 

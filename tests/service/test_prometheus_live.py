@@ -122,6 +122,7 @@ def play(scene: Scene, daemon: DaemonProcess) -> None:
     scene.assistant.answer = lambda _: BAD
     until(lambda: scene.is_firing(SCORE) and scene.is_firing(STUCK), "the alerts fire")
     until(lambda: scene.is_firing(DEAD), "a dead letter")
+    until(lambda: scene.prometheus.query("assistant_monitor_engine_step_seconds_count > 0"), "steps of the engine")
     until(lambda: scene.prometheus.query("assistant_monitor_intent_score_previous < 0.3"), "two bad checks in a row")
 
 

@@ -11,7 +11,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
 from monitor.check import SuiteSnapshot, Watched
-from monitor.metrics import Metrics
+from monitor.engine_metrics import parse
+from monitor.metrics import LIVE_HELP, Metrics
+from tests.engine_page import engine_page
 from tests.web.examples import CHECK, SUMMARY, conversation, snapshot
 
 FOLDER = Path(__file__).parents[3] / "config" / "prometheus"
@@ -71,7 +73,7 @@ def metric_names(expression: str) -> set[str]:
 
 def exported_names() -> set[str]:
     """The name of every sample that a daemon exports once it has everything to tell."""
-    live = {"engine_ready": 1, "engine_restarts_total": 0, "heartbeat_age_seconds": 0.1, "store_reachable": 1}
+    live = dict.fromkeys(LIVE_HELP, 1.0)
     check = replace(CHECK, summary=replace(SUMMARY, standard_error=0.05))
     suite = SuiteSnapshot(
         suite="shop",
@@ -82,7 +84,8 @@ def exported_names() -> set[str]:
         previous_valid=check,
         watched_since=check.started_at,
     )
-    metrics = Metrics(lambda: live, suites=["shop"], channels=["slack", "pagerduty"])
+    engines = parse(engine_page(), "child")
+    metrics = Metrics(lambda: live, engines=lambda: engines, suites=["shop"], channels=["slack", "pagerduty"])
     metrics.publish(snapshot(suite))
     metrics.observe("shop", conversation())
     page = metrics.render()[0].decode()
