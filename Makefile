@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EXTRAS := engine,postgres,demo,dev
 
-.PHONY: help install demo demo-live test lint format types layers schema wheel bench-engine bench-engine-others bench-idle clean
+.PHONY: help install demo demo-live test lint format types layers schema wheel bench-engine bench-engine-others bench-engine-cuda bench-idle clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -57,6 +57,9 @@ bench-engine-others: install ## The same beside other servers: LLAMA_SERVER= GGU
 	$(BIN)/python -m tests.benchmarks.engine.others $(if $(LLAMA_SERVER),--llama-server $(LLAMA_SERVER)) \
 		$(if $(GGUF_FLOAT32),--gguf-float32 $(GGUF_FLOAT32)) $(if $(GGUF_BFLOAT16),--gguf-bfloat16 $(GGUF_BFLOAT16)) \
 		$(if $(VLLM_PYTHON),--vllm-python $(VLLM_PYTHON))
+
+bench-engine-cuda: ## Measure the engine on a GPU: PYTHON= one that has torch and transformers
+	$(PYTHON) -m tests.benchmarks.engine_cuda
 
 bench-idle: install ## Measure what an idle daemon costs; prints one JSON object
 	$(BIN)/python -m tests.benchmarks.idle

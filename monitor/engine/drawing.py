@@ -16,7 +16,7 @@ from monitor.engine.sampling import Sampling, uniform
 from monitor.engine.slots import TokenScore
 from monitor.engine.transfer import indices, on_device
 
-HEADS = {"cpu": (128, 1024), "cuda": (1024,)}
+HEADS = {"cpu": (128, 1024, 8192), "cuda": (1024,)}
 """How many of the most probable tokens are looked at first, by kind of device; all of them where that decides nothing.
 
 On a CPU a short head is several times cheaper; on a GPU a second look costs more than a long one.

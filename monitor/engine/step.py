@@ -46,17 +46,18 @@ class Share:
 def plan(running: Sequence[Job], budget: int) -> list[Share]:
     """The shares of a step of at most `budget` tokens: decoding rows by their slots, then prompts in their order.
 
-    A branch is never cut: one that is longer than what a step has room for is taken at the step's beginning.
+    A branch is never cut: one that is longer than the room left is taken all the same where no prompt is before it.
     """
     shares: list[Share] = []
-    room = budget
+    room, prompts = budget, 0
     for job in sorted(running, key=lambda job: (not job.is_decoding, job.place.index if job.is_decoding else 0)):
         if room <= 0:
             break
-        share = _share(job, room, is_first=not shares)
+        share = _share(job, room, is_first=not prompts)
         if share.tokens or share.branches:
             shares.append(share)
             room -= len(share.ids)
+            prompts += not job.is_decoding
     return shares
 
 
