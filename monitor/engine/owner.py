@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from monitor.engine.admission import next_of
 from monitor.engine.generation import Job, Result, Scored
 from monitor.engine.model import Model
 from monitor.engine.refusal import Refusal, queue_full
@@ -130,9 +131,12 @@ class Owner:
                 self._fail(job, late, "expired")
 
     def _admit(self, slots: Slots) -> None:
-        while self._waiting and slots.busy < self._settings.max_slots:
+        while slots.busy < self._settings.max_slots:
             with self._wake:
-                job = self._waiting.popleft()
+                job = next_of(self._waiting, self._running)
+                if job is None:
+                    return
+                self._waiting.remove(job)
             try:
                 job.slot = slots.claim(job.prompt, job.sampling.prompt_logprobs, job.sampling.scored_from)
             except RuntimeError as exc:

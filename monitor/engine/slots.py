@@ -129,7 +129,7 @@ class Slots:
         return slot
 
 
-def common_prefix(left: list[int], right: list[int]) -> int:
+def common_prefix(left: Sequence[int], right: Sequence[int]) -> int:
     """How many leading tokens two sequences share."""
     low, high = 0, min(len(left), len(right))
     while low < high:

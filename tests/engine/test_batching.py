@@ -37,6 +37,11 @@ class Engine:
 
     owner: Owner
     model: Model
+    measures: Measures
+
+    def counted(self, name: str) -> float:
+        """A counter of the engine's metrics."""
+        return self.measures.registry.get_sample_value(f"assistant_monitor_engine_{name}_total") or 0.0
 
     def begin(self, prompt: Sequence[int], sampling: Sampling, *, late: float = FAR) -> tuple[Job, Future[Result]]:
         answer = Future[Result]()
@@ -73,10 +78,11 @@ def make(model: Model) -> EngineMaker:
     def made(settings: EngineSettings) -> Iterator[Engine]:
         own = KeyValues(model.key_values.shape, slots=settings.max_slots, tokens=model.max_context)
         alike = replace(model, key_values=own)
-        owner = Owner(settings, lambda: alike, Measures(), lambda code, why: pytest.fail(f"{code}: {why}"))
+        measures = Measures()
+        owner = Owner(settings, lambda: alike, measures, lambda code, why: pytest.fail(f"{code}: {why}"))
         owner.start()
         try:
-            yield Engine(owner, model)
+            yield Engine(owner, model, measures)
         finally:
             owner.stop()
 
@@ -156,6 +162,17 @@ def test_greedy_turns_are_those_of_generate(engine: Engine, userlm_folder: Path)
 def test_conversations_that_push_each_other_out_give_the_same(engine: Engine, make: EngineMaker) -> None:
     with make(replace(SETTINGS, max_slots=2)) as crowded:
         assert all_at_once(crowded, 6) == all_at_once(engine, 6)
+
+
+def test_what_many_begin_with_at_once_is_computed_once(make: EngineMaker) -> None:
+    opening = prompt_of(77, 100)
+    prompts = [[*opening, *prompt_of(number, 5)] for number in range(6)]
+    with make(replace(SETTINGS, max_batch_tokens=512)) as fresh, make(SETTINGS) as other:
+        begun = [fresh.begin(prompt, greedy(3))[1] for prompt in prompts]
+        together = [answer.result(FAR) for answer in begun]
+        assert fresh.counted("prefilled_tokens") == 105 + 5 * 5
+        alone = [other.ids(prompt, greedy(3)) for prompt in prompts]
+    assert [[drawn.token_id for drawn in one.draws] for one in together if isinstance(one, Piece)] == alone
 
 
 def test_a_request_that_nobody_waits_for_gives_its_slot_to_the_next(make: EngineMaker) -> None:

@@ -13,6 +13,8 @@ from tests.benchmarks.engine.ours import Ours
 from tests.benchmarks.engine.workload import Workload, workload
 
 LATENCY_SECONDS = (0.5, 3.0)
+ROUNDS = 4
+"""Conversations that a check plays of each intent by default: they begin alike."""
 
 
 def seconds_per_token(ours: Ours) -> float:
@@ -32,7 +34,7 @@ def longest(work: Workload, token_seconds: float) -> int:
 def critical_pair(ours: Ours, conversations: int, turns: int, *, salt: str, token_seconds: float) -> tuple[Run, Run]:
     """The longest conversation alone, then all at once; with other tokens, so that nothing kept serves twice."""
     alone, together = (
-        workload(conversations, turns, salt=f"{salt} {part}", latency_seconds=LATENCY_SECONDS)
+        workload(conversations, turns, salt=f"{salt} {part}", latency_seconds=LATENCY_SECONDS, rounds=ROUNDS)
         for part in ("alone", "together")
     )
     return ours.run(alone, only=[longest(alone, token_seconds)]), ours.run(together)

@@ -21,12 +21,14 @@ class Workload:
     """`lengths[conversation][turn]` are the tokens that the user model must generate; `latencies`, of the same shape,
     the seconds that the assistant then takes.
 
-    Workloads with different salts have no token sequence in common, so nothing kept from one serves another.
+    Every `rounds` conversations begin alike, as those of one intent do. Workloads with different salts have no token
+    sequence in common, so nothing kept from one serves another.
     """
 
     lengths: tuple[tuple[int, ...], ...]
     latencies: tuple[tuple[float, ...], ...]
     salt: str
+    rounds: int = 1
 
     @property
     def tokens(self) -> int:
@@ -40,7 +42,7 @@ class Workload:
 
     def opening(self, number: int) -> list[int]:
         """Token ids of a conversation's beginning."""
-        return self._ids(f"opening {number}", OPENING_TOKENS)
+        return self._ids(f"opening {number // self.rounds}", OPENING_TOKENS)
 
     def reply(self, number: int, turn: int) -> list[int]:
         """Token ids that stand for the assistant's reply to a turn."""
@@ -56,7 +58,12 @@ class Workload:
 
 
 def workload(
-    conversations: int, turns: int, *, salt: str, latency_seconds: tuple[float, float] = (0.0, 0.0)
+    conversations: int,
+    turns: int,
+    *,
+    salt: str,
+    latency_seconds: tuple[float, float] = (0.0, 0.0),
+    rounds: int = 1,
 ) -> Workload:
     """Conversations with lengths and latencies drawn uniformly. The lengths are the same for every salt."""
     dice, clock = random.Random(7), random.Random(11)
@@ -65,4 +72,5 @@ def workload(
         lengths=tuple(tuple(dice.randint(*TURN_TOKENS) for _ in row) for row in shape),
         latencies=tuple(tuple(clock.uniform(*latency_seconds) for _ in row) for row in shape),
         salt=salt,
+        rounds=rounds,
     )
