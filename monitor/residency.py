@@ -69,6 +69,8 @@ class Residency:
                 await self.look()
             except EngineFailure as exc:
                 log.error("event=engine_not_loaded error=%s", exc)
+            except OSError as exc:
+                log.error("event=engine_use_unknown error=%s", exc)
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:
@@ -76,7 +78,8 @@ class Residency:
         if self._is_wanted_soon():
             if self.engine.state is not EngineState.READY:
                 await self.engine.load()
-                self._used_at = self.clock()
+            # The use itself begins a moment after it was due.
+            self._used_at = self.clock()
             return
         async with self._unloading:
             if self._is_idle():
@@ -117,8 +120,8 @@ def using(use_file: Path) -> Iterator[bool]:
 
 @contextmanager
 def _locked(path: Path, operation: int) -> Iterator[bool]:
-    """Whether the lock was to be had at once; if so, it is held inside."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    """Whether the lock was to be had at once; if so, it is held inside. A file that is gone is made anew."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         yield _lock(descriptor, operation)
     finally:

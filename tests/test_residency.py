@@ -128,6 +128,18 @@ async def test_it_stays_when_the_next_use_is_near(scene: Scene) -> None:
     assert await scene.look_after(100_000) is EngineState.READY
 
 
+async def test_it_stays_for_the_use_that_begins_a_moment_after_it_was_due(scene: Scene) -> None:
+    scene.next_use = 1
+    await scene.look_after(100_000)
+    scene.next_use = 7200
+    assert await scene.look_after(1) is EngineState.READY
+
+
+async def test_it_is_unloaded_although_the_file_of_its_users_was_removed(scene: Scene) -> None:
+    (scene.residency.use_file).unlink()
+    await scene.unload()
+
+
 async def test_without_a_schedule_it_is_loaded_for_whoever_asks_alone(scene: Scene) -> None:
     scene.next_use = None
     await scene.unload()

@@ -22,6 +22,8 @@ AWAY_STATUSES = frozenset({502, 503})
 FAILED_STATUSES = frozenset({408, 425, 500, 504})
 UNUSABLE_STATUSES = frozenset({401, 403, 404})
 """What is wrong is the address, the key or the model's name: no request will be answered."""
+REQUESTS_OWN = frozenset({"deadline", "too_large"})
+"""What may be wrong with one request's answer only; whether the server is there the next probe tells."""
 PROBE_SECONDS = 10.0
 PROMPTS_AT_ONCE = 64
 
@@ -163,7 +165,8 @@ class CompletionClient:
             return response.json()
         except HttpFailure as exc:
             self.is_answered = False
-            raise CompletionUnavailable(f"the model's server did not answer: {exc}", is_away=True) from exc
+            is_away = exc.kind not in REQUESTS_OWN
+            raise CompletionUnavailable(f"the model's server did not answer: {exc}", is_away=is_away) from exc
 
 
 def _failure(response: HttpResponse) -> CompletionUnavailable | CompletionRefused:

@@ -67,7 +67,7 @@ class EngineSettings(Section):
     """Tokens that one conversation may have."""
     max_batch_tokens: int = Field(default=8192, ge=16, le=10_000_000)
     """Tokens that one step of the model works on."""
-    max_slots: int = Field(default=256, ge=1, le=100_000)
+    max_slots: int = Field(default=192, ge=1, le=100_000)
     """Conversations whose keys and values are kept."""
     queue: Count = 1024
     """Requests that may wait; more are refused."""

@@ -22,6 +22,8 @@ def next_of(waiting: Iterable[Job], running: Sequence[Job]) -> Job | None:
 
 def _computes_for(other: Job, job: Job) -> bool:
     """Whether a request is about to compute so much of the other's beginning that waiting for it saves work."""
+    if job.sampling.prompt_logprobs is not None:
+        return False  # its scores are its own work
     ahead = WORTH_WAITING_TOKENS + len(other.place.ids)
     # Cheap for prompts that differ early, as nearly all do.
     if job.prompt[:WORTH_WAITING_TOKENS] != other.prompt[:WORTH_WAITING_TOKENS]:

@@ -29,8 +29,10 @@ from monitor.errors import EngineFailure
 
 log = logging.getLogger(__name__)
 GIB = 2**30
-TOLERANCE = 0.02
-"""Most that a token's probability may differ between two ways of computing it in half precision."""
+STEP_BYTES = 3 * GIB
+"""What a step of 8192 tokens, the sampler and CUDA's own things are taken to need."""
+TOLERANCE = 0.25
+"""Most that a logit may differ between two ways of computing it in half precision, in standard deviations of logits."""
 
 
 @dataclass(slots=True)
@@ -119,9 +121,14 @@ def _pool(shape: KeyValueShape, slots: int, tokens: int) -> KeyValues:
         each = shape.token_bytes * tokens
         raise EngineFailure(
             f"{slots} conversations of {tokens} tokens take {slots * each / GIB:.1f} GiB of GPU memory, but "
-            f"{free / GIB:.1f} GiB are free beside the weights: set max_slots to at most {int(free * 0.9 / each)}, "
+            f"{free / GIB:.1f} GiB are free beside the weights: set max_slots to at most {_fitting(free, each)}, "
             "or a smaller max_context"
         ) from exc
+
+
+def _fitting(free: int, each: int) -> int:
+    """How many slots leave room for the step itself and for the one slot that nobody owns."""
+    return max((free - STEP_BYTES) // each - 1, 0)
 
 
 def speed_up(model: Model, settings: EngineSettings) -> None:
@@ -134,7 +141,7 @@ def speed_up(model: Model, settings: EngineSettings) -> None:
     try:
         model.kernel = kernel
         _agree(_sample(model, spare), expected)
-    except RuntimeError as exc:
+    except Exception as exc:  # noqa: BLE001 - another torch's kernel may refuse in any way; plain attention is there
         log.warning("event=flash_attention_off reason=%s", _first_line(exc))
         model.kernel = None
         return
@@ -144,23 +151,30 @@ def speed_up(model: Model, settings: EngineSettings) -> None:
             graphs = DecodeGraphs(model.network, pool, kernel, most=settings.max_slots, spare=spare, record=recorder)
         model.graphs = graphs
         _agree(_sample(model, spare), expected)
-    except RuntimeError as exc:
+    except Exception as exc:  # noqa: BLE001 - as above
         log.warning("event=cuda_graphs_off reason=%s", _first_line(exc))
         model.graphs = None
 
 
-def _sample(model: Model, slot: int) -> Tensor:
-    """Log-probabilities after a short prompt and one decoded token, in a slot of their own."""
-    prompt = Segment(slot, start=0, length=3, offset=0)
-    model.forward([0, 1, 2], [prompt], [2])
-    logits = model.forward([3], [Segment(slot, start=3, length=1, offset=0)], [0])
-    return logits.float().log_softmax(-1).clone()
+def _sample(model: Model, most: int) -> Tensor:
+    """Logits of up to three conversations of unequal length, in slots apart, after prompts and one decoded token."""
+    slots = sorted({0, most // 2, most})
+    prompts = [
+        Segment(slot, 0, 3 + 5 * at, sum(3 + 5 * before for before in range(at))) for at, slot in enumerate(slots)
+    ]
+    tokens = sum(part.length for part in prompts)
+    model.forward([at % 7 for at in range(tokens)], prompts, [tokens - 1])
+    rows = [Segment(part.slot, part.end, 1, at) for at, part in enumerate(prompts)]
+    return model.forward([3] * len(rows), rows, list(range(len(rows)))).float().clone()
 
 
 def _agree(found: Tensor, expected: Tensor) -> None:
-    difference = float((found.exp() - expected.exp()).abs().max())
-    if not difference < TOLERANCE:
-        raise RuntimeError(f"probabilities differ by {difference:.3g} from those of plain attention")
+    spread = float(expected.std())
+    difference = float((found - expected).abs().max())
+    if not difference < TOLERANCE * spread:
+        raise RuntimeError(
+            f"logits differ by {difference:.3g} from those of plain attention; they spread by {spread:.3g}"
+        )
 
 
 def _first_line(exc: BaseException) -> str:

@@ -104,15 +104,23 @@ class Owner:
             self._loaded.set_exception(exc)
             return
         self._loaded.set_result(model)
-        with torch.inference_mode():
-            while self._awaited():
-                self._busy_since = time.monotonic()
-                self._drop_unwanted()
-                self._admit(self._slots)
-                self._step(model)
-                self._busy_since = None
-            for job in [*self._running, *self._waiting]:
-                self._fail(job, Refusal("the engine is stopping", status=503, code="stopping"))
+        try:
+            with torch.inference_mode():
+                self._serve(model, self._slots)
+        except BaseException as exc:
+            # Without this thread nobody would be answered again.
+            log.exception("event=owner_broke")
+            self._abandon(ExitCode.BROKEN, f"{type(exc).__name__}: {exc}")
+
+    def _serve(self, model: Model, slots: Slots) -> None:
+        while self._awaited():
+            self._busy_since = time.monotonic()
+            self._drop_unwanted()
+            self._admit(slots)
+            self._step(model)
+            self._busy_since = None
+        for job in [*self._running, *self._waiting]:
+            self._fail(job, Refusal("the engine is stopping", status=503, code="stopping"))
 
     def _awaited(self) -> bool:
         with self._wake:
@@ -133,9 +141,11 @@ class Owner:
     def _admit(self, slots: Slots) -> None:
         while slots.busy < self._settings.max_slots:
             with self._wake:
-                job = next_of(self._waiting, self._running)
-                if job is None:
-                    return
+                waiting = list(self._waiting)
+            job = next_of(waiting, self._running)
+            if job is None:
+                return
+            with self._wake:
                 self._waiting.remove(job)
             try:
                 job.slot = slots.claim(job.prompt, job.sampling.prompt_logprobs, job.sampling.scored_from)
@@ -173,8 +183,8 @@ class Owner:
         for job, result in results:
             self._deliver(job, result)
         served = {id(share.job) for share in shares}
-        # Rows that found no room in the step come first in the next.
-        self._running.sort(key=lambda one: not one.is_decoding or id(one) in served)
+        # Those that found no room in the step come first in the next; of the others, rows before prompts.
+        self._running.sort(key=lambda one: (id(one) in served, not one.is_decoding))
 
     def _deliver(self, job: Job, result: Result) -> None:
         if isinstance(result, Refusal):

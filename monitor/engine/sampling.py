@@ -16,6 +16,8 @@ from monitor.engine.vocabulary import Vocabulary
 if TYPE_CHECKING:
     from monitor.engine.requests import Body
 
+MOST_DIGITS = 20
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
@@ -104,7 +106,7 @@ def _ids(given: Sequence[int] | None, param: str, vocabulary: Vocabulary) -> tup
 
 
 def _id(given: int | str, param: str, vocabulary: Vocabulary) -> int:
-    token_id = int(given) if isinstance(given, int) or given.isdecimal() else -1
+    token_id = int(given) if isinstance(given, int) or (given.isdecimal() and len(given) < MOST_DIGITS) else -1
     if not 0 <= token_id < vocabulary.size:
         raise Refusal(f"{given!r} is not a token id of this model (0 to {vocabulary.size - 1})", param=param)
     return token_id

@@ -174,8 +174,10 @@ def _watch(settings: EngineSettings, owner: Owner, look_at_loading: Callable[[],
 def _end(settings: EngineSettings, code: ExitCode, why: str) -> Never:
     """End the process at once: nothing in it can be waited for."""
     log.error("event=ending code=%d reason=%s", code, why)
-    _remove_socket(settings.socket)
-    os._exit(code)
+    try:
+        _remove_socket(settings.socket)
+    finally:
+        os._exit(code)
 
 
 def _remove_socket(path: Path | None) -> None:

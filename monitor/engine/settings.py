@@ -20,6 +20,8 @@ class ExitCode(enum.IntEnum):
     """The device reported an error after which it computes nothing more: a new process can."""
     NO_PROGRESS = 71
     """Loading or a step did not end in time: a new process may do better."""
+    BROKEN = 72
+    """The thread that computes met a fault that it does not know: a new process may do better."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

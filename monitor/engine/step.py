@@ -6,6 +6,7 @@ Knows nothing of threads, queues or HTTP.
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -44,13 +45,14 @@ class Share:
 
 
 def plan(running: Sequence[Job], budget: int) -> list[Share]:
-    """The shares of a step of at most `budget` tokens: decoding rows by their slots, then prompts in their order.
+    """The shares of a step of at most `budget` tokens, taken in the order of `running`.
 
+    Decoding rows stand first, in the order of their slots, which lie side by side in memory.
     A branch is never cut: one that is longer than the room left is taken all the same where no prompt is before it.
     """
     shares: list[Share] = []
     room, prompts = budget, 0
-    for job in sorted(running, key=lambda job: (not job.is_decoding, job.place.index if job.is_decoding else 0)):
+    for job in running:
         if room <= 0:
             break
         share = _share(job, room, is_first=not prompts)
@@ -58,7 +60,7 @@ def plan(running: Sequence[Job], budget: int) -> list[Share]:
             shares.append(share)
             room -= len(share.ids)
             prompts += not job.is_decoding
-    return shares
+    return sorted(shares, key=lambda share: share.job.place.index if share.job.is_decoding else sys.maxsize)
 
 
 def compute(model: Model, shares: Sequence[Share]) -> Tensor:

@@ -175,6 +175,14 @@ def test_what_many_begin_with_at_once_is_computed_once(make: EngineMaker) -> Non
     assert [[drawn.token_id for drawn in one.draws] for one in together if isinstance(one, Piece)] == alone
 
 
+def test_more_rows_than_a_step_has_room_for_take_turns(make: EngineMaker) -> None:
+    with make(replace(SETTINGS, max_batch_tokens=2)) as tight:
+        begun = [tight.begin(prompt_of(number, 2), greedy(40))[1] for number in range(6)]
+        begun[0].result(FAR)
+        assert tight.counted("decoded_tokens") > 120, "the others stood still"
+        assert all(isinstance(answer.result(FAR), Piece) for answer in begun)
+
+
 def test_a_request_that_nobody_waits_for_gives_its_slot_to_the_next(make: EngineMaker) -> None:
     with make(replace(SETTINGS, max_slots=1)) as narrow:
         job, answer = narrow.begin(prompt_of(1, 5), greedy(1900))

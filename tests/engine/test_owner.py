@@ -20,6 +20,7 @@ from monitor.engine.owner import Owner
 from monitor.engine.refusal import Refusal
 from monitor.engine.sampling import Sampling
 from monitor.engine.settings import EngineSettings, ExitCode
+from monitor.engine.slots import Slots
 from monitor.engine.vocabulary import RunningText
 
 SETTINGS = EngineSettings(model="m", port=0, threads=1, max_batch_tokens=64)
@@ -48,8 +49,9 @@ class Bench:
     faulty: Faulty
     owner: Owner
     abandoned: list[ExitCode]
+    measures: Measures
 
-    def ask(self) -> Result:
+    def ask(self, seconds: float = 60) -> Result:
         answers: queue.Queue[Result] = queue.Queue()
         text = RunningText(self.faulty.model.vocabulary, (), skip_special_tokens=True)
         sampling = Sampling(max_tokens=2, seed=1, end_ids=frozenset(), temperature=0)
@@ -63,7 +65,7 @@ class Bench:
                 deadline=deadline,
             )
         )
-        return answers.get(timeout=60)
+        return answers.get(timeout=seconds)
 
 
 @pytest.fixture(scope="module")
@@ -74,10 +76,21 @@ def model(userlm_folder: Path) -> Model:
 @pytest.fixture
 def bench(model: Model) -> Iterator[Bench]:
     faulty, abandoned = Faulty(model), list[ExitCode]()
-    owner = Owner(SETTINGS, lambda: cast(Model, faulty), Measures(), lambda code, _: abandoned.append(code))
+    measures = Measures()
+    owner = Owner(SETTINGS, lambda: cast(Model, faulty), measures, lambda code, _: abandoned.append(code))
     owner.start()
-    yield Bench(faulty, owner, abandoned)
+    yield Bench(faulty, owner, abandoned, measures)
     owner.stop()
+
+
+def test_a_fault_outside_a_step_ends_the_process(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise LookupError("odd")
+
+    monkeypatch.setattr(Slots, "claim", broken)
+    with pytest.raises(queue.Empty):
+        bench.ask(seconds=0.5)
+    assert bench.abandoned == [ExitCode.BROKEN]
 
 
 def test_a_step_that_fails_fails_its_requests_alone(bench: Bench) -> None:
@@ -87,9 +100,10 @@ def test_a_step_that_fails_fails_its_requests_alone(bench: Bench) -> None:
     assert isinstance(after, Piece) and not bench.abandoned
 
 
-def test_out_of_memory_is_tried_once_more(bench: Bench) -> None:
+def test_out_of_memory_is_tried_once_more_with_smaller_steps(bench: Bench) -> None:
     bench.faulty.faults = [torch.OutOfMemoryError("full")]
     assert isinstance(bench.ask(), Piece)
+    assert bench.measures.registry.get_sample_value("assistant_monitor_engine_batch_tokens_limit") == 32
 
 
 def test_out_of_memory_twice_is_told(bench: Bench) -> None:

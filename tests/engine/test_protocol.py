@@ -47,6 +47,7 @@ def test_text_prompts_are_tokenised_as_given(userlm_engine: EngineChild) -> None
         ({"prompt": [128257]}, "prompt"),
         ({"prompt": [-1]}, "prompt"),
         ({"logit_bias": {"x": 1}}, "logit_bias"),
+        ({"logit_bias": {"9" * 5000: 1}}, "logit_bias"),
         ({"stop_token_ids": [999999]}, "stop_token_ids"),
         ({"allowed_token_ids": []}, "allowed_token_ids"),
         ({"bad_words": [""]}, "bad_words"),
