@@ -26,10 +26,11 @@ class Slot:
     """One conversation's place in the pool: the tokens that are there, and the scores of those that were asked for.
 
     `scores[i]` belongs to `ids[i]`, but comes out of the step that computes the token before: it may be there one
-    token earlier than its token is.
+    token earlier than its token is. `prompt_length` is that of the last prompt; what stands behind it was generated.
     """
 
     index: int
+    prompt_length: int = 0
     ids: list[int] = field(default_factory=list)
     scores: list[TokenScore | None] = field(default_factory=list)
     busy: bool = False
@@ -43,6 +44,14 @@ class Slot:
         """Keep the scores of the tokens from `place` on."""
         self.scores += [None] * (place - len(self.scores))
         self.scores[place:] = scores
+
+    def is_gone_on_by(self, prompt: Sequence[int], shared: int) -> bool:
+        """Whether a prompt that shares so many tokens is this conversation's next one, and not another's.
+
+        What was generated may read back as other tokens; the last prompt itself must be in it. The same prompt once
+        more may be another conversation that begins alike.
+        """
+        return shared == len(self.ids) or self.prompt_length <= shared < len(prompt)
 
     def cut(self, length: int, scores: int) -> None:
         """Forget everything after the first `length` tokens and the first `scores` scores."""
@@ -68,14 +77,14 @@ class Slots:
         """How many finished conversations are kept."""
         return len(self._slots) - self.busy
 
-    def claim(self, prompt: Sequence[int], prompt_logprobs: int | None = None, scored_from: int = 0) -> Slot | None:
-        """A busy slot holding as much of the prompt's beginning as is known; None when all are busy.
+    def claim(self, prompt: Sequence[int], prompt_logprobs: int | None = None, scored_from: int = 0) -> Slot:
+        """A busy slot holding as much of the prompt's beginning as is known. One must be free.
 
+        A conversation's slot is taken where it goes on; for another one that begins alike, what is shared is copied.
         At least the last token is left to be computed, as its logits are needed. With `prompt_logprobs` the slot's
         length is such that every token at `scored_from` or later without a score of that width is computed anew.
         """
-        if self.busy == self._limit:
-            return None
+        assert self.busy < self._limit, "every slot is computing"
         prompt = list(prompt)
         best, shared = self._closest(prompt)
         scored = _scored(best, shared, prompt_logprobs, max(scored_from, 1)) if best else 0
@@ -83,12 +92,12 @@ class Slots:
         if best is None or length < 1:
             slot = self._vacant()
             slot.cut(0, 0)
-        elif not best.busy and shared * 2 >= len(best.ids):
+        elif not best.busy and best.is_gone_on_by(prompt, shared):
             slot = best
             slot.cut(length, scored)
         else:
             slot = self._copied(best, length, scored)
-        slot.busy = True
+        slot.busy, slot.prompt_length = True, len(prompt)
         return slot
 
     def release(self, slot: Slot) -> None:

@@ -17,6 +17,7 @@ from monitor.engine.attention import Segment
 from monitor.engine.drawing import Draw, Row, draw, score
 from monitor.engine.generation import Generation, Job, Result, Scoring
 from monitor.engine.model import Model
+from monitor.engine.refusal import Refusal
 from monitor.engine.slots import TokenScore
 
 SCORED_CHUNK_TOKENS = 512
@@ -146,7 +147,10 @@ def _results(share: Share, logits: Tensor, draws: list[Draw | None]) -> Iterator
     elif isinstance(job, Scoring):
         scores = iter(_branch_scores(share, logits[len(share.scored) :]))
         for branch, drawn in zip(share.branches, draws, strict=True):
-            yield job.take(list(itertools.islice(scores, len(branch) - 1)), drawn)
+            result = job.take(list(itertools.islice(scores, len(branch) - 1)), drawn)
+            yield result
+            if isinstance(result, Refusal):
+                return
 
 
 def _branch_scores(share: Share, logits: Tensor) -> list[TokenScore]:
