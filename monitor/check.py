@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from monitor.intent import Intent
-from monitor.score import Score
+from monitor.score import Score, UserValidity
 from monitor.stats import stratified_standard_error
 from monitor.transcript import Fault, Outcome, Transcript
 from monitor.verdict import Verdict
@@ -48,7 +48,10 @@ class Slot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """One intent played once: the transcript and, when there is one, its score."""
+    """One intent played once: the transcript and, when there is one, its score.
+
+    `epoch` is what the score was made under; `validity` None: whether the user was a fair one was not asked.
+    """
 
     id: str
     check_id: str
@@ -58,8 +61,10 @@ class Conversation:
     round: int
     attempt: int
     seed: int
+    epoch: str
     transcript: Transcript
     score: Score
+    validity: UserValidity | None = None
 
     @property
     def value(self) -> float | None:

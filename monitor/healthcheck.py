@@ -23,6 +23,7 @@ from monitor.intent import Intent, Suite
 from monitor.redact import Redactor, redacted
 from monitor.rules import MeanPolicy
 from monitor.score import Score
+from monitor.scorers.contract import Case
 from monitor.scorers.scoring import Scoring, not_scored
 from monitor.seeds import derive
 from monitor.simulate import simulate
@@ -151,6 +152,7 @@ class HealthCheck:
                 round=number,
                 attempt=attempt,
                 seed=seed,
+                epoch=self.epoch,
                 transcript=transcript,
                 score=score,
             ),
@@ -165,7 +167,8 @@ class HealthCheck:
         transcript = None
         try:
             transcript = await simulate(intent, self.user, self.assistant, context, seed=seed, now=self.now)
-            return transcript, await self.scoring.score(intent, transcript)
+            case = Case(intent=intent, transcript=transcript, conversation_id=context.conversation_id)
+            return transcript, await self.scoring.score(case, seed=seed)
         except JudgeFailure as exc:
             end, detail = EndReason.JUDGE, str(exc)
         except Exception as exc:

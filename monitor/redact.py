@@ -12,10 +12,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 from urllib.parse import quote, quote_plus
 
 from monitor.check import Conversation
-from monitor.score import ItemScore
+from monitor.score import ItemScore, UserValidity
 
 # A shorter secret would hit ordinary words, and its name would then say more about it than the text did.
 SHORTEST_SECRET = 6
@@ -140,13 +141,18 @@ def redacted(conversation: Conversation, redactor: Redactor) -> Conversation:
     )
     transcript = replace(conversation.transcript, turns=turns, detail=clean(conversation.transcript.detail))
     components = tuple(
-        replace(component, reason=clean(component.reason), items=tuple(_item(item, clean) for item in component.items))
+        replace(component, reason=clean(component.reason), items=tuple(_told(item, clean) for item in component.items))
         for component in conversation.score.components
     )
     score = replace(conversation.score, reason=clean(conversation.score.reason), components=components)
-    return replace(conversation, transcript=transcript, score=score)
+    validity = conversation.validity and _told(conversation.validity, clean)
+    return replace(conversation, transcript=transcript, score=score, validity=validity)
 
 
-def _item(item: ItemScore, clean: Callable[[str], str]) -> ItemScore:
-    evidence = tuple(replace(seen, quote=clean(seen.quote)) for seen in item.evidence)
-    return replace(item, reason=clean(item.reason), evidence=evidence)
+Told = TypeVar("Told", ItemScore, UserValidity)
+
+
+def _told(told: Told, clean: Callable[[str], str]) -> Told:
+    """A finding with its reason and its evidence redacted."""
+    evidence = tuple(replace(seen, quote=clean(seen.quote)) for seen in told.evidence)
+    return replace(told, reason=clean(told.reason), evidence=evidence)

@@ -6,7 +6,9 @@ The composition is the one of README "Scoring": score = gate * sum(w x) / sum(w)
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 PASS_SCORE = 0.5
 CRITICAL_CAP = 0.40
@@ -18,6 +20,33 @@ class Evidence:
 
     turn: int
     quote: str
+
+
+class Departure(StrEnum):
+    """What a simulated user's invented requirements did: nothing, little, made the task easier, or made it harder."""
+
+    NONE = "none"
+    MINOR = "minor"
+    HELPED = "helped"
+    HINDERED = "hindered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserValidity:
+    """Whether the simulated user kept to what its intent says it knows. `departure` None: not measured, see `reason`.
+
+    A conversation whose user was hindered by its own inventions has no score; one with a minor or a helpful departure
+    has, and is told apart as out of specification.
+    """
+
+    departure: Departure | None
+    reason: str = ""
+    evidence: tuple[Evidence, ...] = ()
+
+    @property
+    def is_in_spec(self) -> bool | None:
+        """Whether nothing was invented; None where that was not measured."""
+        return None if self.departure is None else self.departure is Departure.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,15 +78,35 @@ class ItemScore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComponentScore:
-    """One component (task, quality, experience, conduct) with the items that it was made from."""
+    """One component (task, quality, experience, conduct) with the items that it was made from.
+
+    `signals` are the finite numbers behind it, by name, in units of their own: what a fit of the weights learns from.
+    """
 
     name: str
     value: float | None
     reason: str = ""
     items: tuple[ItemScore, ...] = ()
+    signals: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _require_unit(self.value, f"component {self.name}")
+        for name, number in self.signals.items():
+            if not math.isfinite(number):
+                raise ValueError(f"signal {name} of component {self.name} must be a finite number, not {number!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeUsage:
+    """What judging one conversation took. Tokens and cost are None where the server or the configuration did not say.
+
+    `cost` is in the currency of the configured prices.
+    """
+
+    calls: int
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +117,7 @@ class Score:
     reason: str
     gate: float
     components: tuple[ComponentScore, ...]
+    judged: JudgeUsage | None = None
 
     def __post_init__(self) -> None:
         _require_unit(self.value, "score")

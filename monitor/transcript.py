@@ -66,6 +66,7 @@ class EndReason(StrEnum):
     CONVERSATION_DEADLINE = "conversation_deadline"
     RATE_LIMITED = "rate_limited"
     GUARDRAILS = "guardrails"
+    UNFAIR_USER = "unfair_user"
     ENGINE = "engine"
     JUDGE = "judge"
     INTERNAL = "internal"
@@ -95,6 +96,7 @@ _OUTCOMES = {
     EndReason.CONVERSATION_DEADLINE: Outcome.ASSISTANT_TIMEOUT,
     EndReason.RATE_LIMITED: Outcome.RATE_LIMITED,
     EndReason.GUARDRAILS: Outcome.SIMULATOR_INVALID,
+    EndReason.UNFAIR_USER: Outcome.SIMULATOR_INVALID,
     EndReason.ENGINE: Outcome.SIMULATOR_ERROR,
     EndReason.INTERNAL: Outcome.SIMULATOR_ERROR,
     EndReason.JUDGE: Outcome.JUDGE_ERROR,
@@ -115,11 +117,16 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
-    """A tool call that the assistant reported with a reply. `arguments` is JSON text as received."""
+    """A tool call that the assistant made, told with a reply or `was_reported` beside it.
+
+    `arguments` is JSON text as received; a call that is an `is_error` changed nothing.
+    """
 
     name: str
     arguments: str
     result: str | None = None
+    is_error: bool = False
+    was_reported: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 
@@ -21,11 +21,11 @@ from monitor.errors import (
 )
 from monitor.healthcheck import Progress
 from monitor.incident import NotificationKind, Phase
-from monitor.intent import Intent
 from monitor.score import ComponentScore
+from monitor.scorers.contract import Answers, Case, Question
 from monitor.scorers.scoring import Scoring
 from monitor.stats import stratified_standard_error
-from monitor.transcript import EndReason, Outcome, Transcript
+from monitor.transcript import EndReason, Outcome
 from tests.fixtures.checking import BAD, GOOD, Checking
 from tests.parties import EchoAssistant, LinesUser
 
@@ -137,8 +137,11 @@ async def test_an_inconclusive_check_leaves_the_alert_as_it_is(checking: Checkin
 class BrokenJudge:
     name = "task"
 
-    async def score(self, intent: Intent, transcript: Transcript) -> ComponentScore:
-        raise JudgeFailure(f"no answer about {intent.id} after {len(transcript.turns)} turns")
+    def questions(self, case: Case) -> Sequence[Question]:
+        return ()
+
+    async def score(self, case: Case, answers: Answers) -> ComponentScore:
+        raise JudgeFailure(f"no answer about {case.intent.id} after {len(case.transcript.turns)} turns")
 
 
 async def test_a_judge_that_fails_is_never_a_number(checking: Checking) -> None:
@@ -152,8 +155,11 @@ async def test_a_judge_that_fails_is_never_a_number(checking: Checking) -> None:
 class BrokenScorer:
     name = "task"
 
-    async def score(self, intent: Intent, transcript: Transcript) -> ComponentScore:
-        raise OverflowError(f"{intent.id} {len(transcript.turns)}")
+    def questions(self, case: Case) -> Sequence[Question]:
+        return ()
+
+    async def score(self, case: Case, answers: Answers) -> ComponentScore:
+        raise OverflowError(f"{case.intent.id} {len(answers)}")
 
 
 async def test_a_scorer_that_breaks_ends_its_conversation_and_not_the_check(

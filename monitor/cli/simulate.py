@@ -14,7 +14,7 @@ import click
 from rich.text import Text
 
 from monitor.assistants.contract import ConversationContext
-from monitor.bootstrap.application import build_scoring
+from monitor.bootstrap.application import build_scoring, epoch_facts
 from monitor.bootstrap.parts import open_assistant, redactor, utc_now
 from monitor.bootstrap.simulator import open_simulator
 from monitor.check import Conversation
@@ -32,9 +32,11 @@ from monitor.cli.context import terminal as console
 from monitor.cli.exit_codes import ExitCode
 from monitor.cli.progress import model_waiting
 from monitor.config import Config
+from monitor.epoch import epoch_of
 from monitor.errors import ConfigError
 from monitor.intent import Intent, Suite
 from monitor.redact import redacted
+from monitor.scorers.contract import Case
 from monitor.seeds import derive
 from monitor.simulate import simulate as play
 from monitor.text import printable
@@ -91,6 +93,7 @@ async def _play(
         )
         drawn = derive(seed, intent.id, intent.persona, 0, 1)
         transcript = await play(intent, simulator.user, assistant, context, seed=drawn, now=utc_now, on_turn=on_turn)
+        case = Case(intent=intent, transcript=transcript, conversation_id=context.conversation_id)
     return redacted(
         Conversation(
             id=context.conversation_id,
@@ -101,8 +104,9 @@ async def _play(
             round=0,
             attempt=1,
             seed=drawn,
+            epoch=epoch_of(epoch_facts(config, simulator.model)),
             transcript=transcript,
-            score=await build_scoring(config).score(intent, transcript),
+            score=await build_scoring(config).score(case, seed=drawn),
         ),
         redactor(config),
     )

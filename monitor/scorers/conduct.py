@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from monitor.intent import Intent
 from monitor.score import ComponentScore, Evidence, ItemScore
+from monitor.scorers.contract import Answers, Case, Question
 from monitor.scorers.items import QUOTE_CHARACTERS, Replies, replies
 from monitor.text import jaccard, looks_like_mojibake
 from monitor.transcript import Transcript
@@ -41,8 +42,13 @@ class Conduct:
     def __init__(self, *, slow_seconds: float = 30.0) -> None:
         self._slow_seconds = slow_seconds
 
-    async def score(self, intent: Intent, transcript: Transcript) -> ComponentScore:
+    def questions(self, case: Case) -> Sequence[Question]:
+        """None."""
+        return ()
+
+    async def score(self, case: Case, answers: Answers) -> ComponentScore:
         """1 - the penalties, an item for each rule whose weight is its penalty."""
+        intent, transcript = case.intent, case.transcript
         heard = replies(transcript)
         if not heard:
             return ComponentScore(name=self.name, value=None, reason="the assistant said nothing")

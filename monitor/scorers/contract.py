@@ -1,12 +1,52 @@
-"""The seam that the checklist, conduct, a judge and the user's side share."""
+"""The seams of scoring: what is scored, what a component gives, and what a judge is asked and answers."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from monitor.intent import Intent, JudgeQuestion
-from monitor.score import ComponentScore, ItemScore
+from monitor.intent import Intent
+from monitor.score import ComponentScore, Evidence, JudgeUsage
 from monitor.transcript import Transcript
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A conversation to be scored. `conversation_id` is what the assistant knows it by; empty: from elsewhere."""
+
+    intent: Intent
+    transcript: Transcript
+    conversation_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A yes/no question, decidable from the transcript alone; yes is good. Ids differ within one conversation."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The share of yes in [0, 1], why, and where it was seen."""
+
+    value: float
+    reason: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+Answers = Mapping[str, Answer]
+"""By the id of the question."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """An answer for each question that was asked, and what that took."""
+
+    answers: Answers
+    usage: JudgeUsage
 
 
 class Scorer(Protocol):
@@ -14,14 +54,21 @@ class Scorer(Protocol):
 
     name: str
 
-    async def score(self, intent: Intent, transcript: Transcript) -> ComponentScore:
-        """A value in [0, 1], or None with the reason. Raises JudgeFailure when a judge gave no usable answer."""
+    def questions(self, case: Case) -> Sequence[Question]:
+        """What a judge must be asked before the component can be scored. Without a judge they are not answered."""
+        ...
+
+    async def score(self, case: Case, answers: Answers) -> ComponentScore:
+        """A value in [0, 1], or None with the reason. `answers` holds all questions, or none: there is no judge."""
         ...
 
 
 class Judge(Protocol):
-    """Answers the yes/no questions of a checklist."""
+    """Answers questions about a conversation."""
 
-    async def answer(self, question: JudgeQuestion, intent: Intent, transcript: Transcript) -> ItemScore:
-        """The share of yes in [0, 1] with evidence. Raises JudgeFailure; no answer is never a number."""
+    is_sampled: bool
+    """Whether one answer is one draw, so that a close call is worth asking about again."""
+
+    async def ask(self, questions: Sequence[Question], case: Case, *, seed: int) -> Judgement:
+        """One answer for each. Raises JudgeFailure: no answer is never a number."""
         ...

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from monitor.intent import ChecklistItem, Forbidden, Intent, JsonSchema, JudgeQuestion, RequiredFact
+from collections.abc import Sequence
+
+from monitor.intent import ChecklistItem, Forbidden, JsonSchema, JudgeQuestion, RequiredFact
 from monitor.score import ComponentScore, ItemScore, checklist_value
-from monitor.scorers.contract import Judge
+from monitor.scorers.contract import Answers, Case, Question
 from monitor.scorers.items import score_forbidden, score_json_schema, score_required_fact
-from monitor.transcript import Transcript
 
 
 class Task:
@@ -14,32 +15,41 @@ class Task:
 
     name = "task"
 
-    def __init__(self, judge: Judge | None = None) -> None:
-        self._judge = judge
+    def questions(self, case: Case) -> Sequence[Question]:
+        """Those of the checklist."""
+        return [
+            Question(id=item.id, text=item.question)
+            for item in case.intent.checklist
+            if isinstance(item, JudgeQuestion)
+        ]
 
-    async def score(self, intent: Intent, transcript: Transcript) -> ComponentScore:
+    async def score(self, case: Case, answers: Answers) -> ComponentScore:
         """The weighted mean of the items; see `score.checklist_value`."""
-        items = tuple([await self._answer(item, intent, transcript) for item in intent.checklist])
+        items = tuple([await self._answer(item, case, answers) for item in case.intent.checklist])
         value, reason = checklist_value(items)
         return ComponentScore(name=self.name, value=value, reason=reason, items=items)
 
-    async def _answer(self, item: ChecklistItem, intent: Intent, transcript: Transcript) -> ItemScore:
+    async def _answer(self, item: ChecklistItem, case: Case, answers: Answers) -> ItemScore:
         match item:
             case RequiredFact():
-                return score_required_fact(item, transcript)
+                return score_required_fact(item, case.transcript)
             case Forbidden():
-                return score_forbidden(item, transcript)
+                return score_forbidden(item, case.transcript)
             case JsonSchema():
-                return score_json_schema(item, transcript)
-            case JudgeQuestion() if self._judge is not None:
-                return await self._judge.answer(item, intent, transcript)
+                return score_json_schema(item, case.transcript)
             case JudgeQuestion():
-                return ItemScore(
-                    id=item.id,
-                    kind=item.kind,
-                    value=None,
-                    reason="not measured: no judge is configured",
-                    weight=item.weight,
-                    critical=item.critical,
-                    is_on=False,
-                )
+                return _judged(item, answers)
+
+
+def _judged(item: JudgeQuestion, answers: Answers) -> ItemScore:
+    answer = answers.get(item.id)
+    return ItemScore(
+        id=item.id,
+        kind=item.kind,
+        value=answer.value if answer else None,
+        reason=answer.reason if answer else "not measured: no judge is configured",
+        weight=item.weight,
+        critical=item.critical,
+        is_on=answer is not None,
+        evidence=answer.evidence if answer else (),
+    )

@@ -40,6 +40,7 @@ def conversation_values(conversation: Conversation) -> dict[str, Any]:
         "score_reason": score.reason,
         "gate": score.gate,
         "components": tuple(replace(component, items=()) for component in score.components),
+        "judged": score.judged,
     }
 
 
@@ -67,7 +68,13 @@ def conversation_from(row: Row, turns: Sequence[Row], items: Sequence[Row]) -> C
         )
         for component in _components(row)
     )
-    score = Score(value=row["score"], reason=row["score_reason"], gate=row["gate"], components=components)
+    score = Score(
+        value=row["score"],
+        reason=row["score_reason"],
+        gate=row["gate"],
+        components=components,
+        judged=row["judged"],
+    )
     transcript = value_from(Transcript, {**row, "turns": tuple(value_from(Turn, turn) for turn in turns)})
     return value_from(Conversation, {**row, "transcript": transcript, "score": score})
 

@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from monitor.check import CheckStatus, CheckSummary, Trigger
 from monitor.incident import Alert, NotificationKind, NotificationStatus, Phase
-from monitor.score import ComponentScore, Evidence
+from monitor.score import ComponentScore, Evidence, JudgeUsage, UserValidity
 from monitor.store.types import CleanText, Document, Real, UtcDateTime, Word
 from monitor.transcript import EndReason, Outcome, Role, Sampled, ToolCall, Usage
 from monitor.verdict import Finding, Severity
@@ -98,6 +98,7 @@ conversation = Table(
     Column("round", Integer, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("seed", BigInteger, nullable=False),
+    Column("epoch", CleanText, nullable=False, server_default=""),
     Column("end", Word(EndReason), nullable=False),
     Column("outcome", Word(Outcome), nullable=False),
     Column("started_at", UtcDateTime, nullable=False),
@@ -109,6 +110,8 @@ conversation = Table(
     Column("score_reason", CleanText, nullable=False),
     *_share("gate", nullable=False),
     Column("components", Document(tuple[ComponentScore, ...]), nullable=False),
+    Column("judged", Document(JudgeUsage)),
+    Column("validity", Document(UserValidity)),
 )
 
 turn = Table(

@@ -8,6 +8,7 @@ import pytest
 
 from monitor.score import ComponentScore
 from monitor.scorers.conduct import Conduct
+from monitor.scorers.contract import Case
 from monitor.transcript import Transcript
 from tests.parties import intent, transcript
 
@@ -15,7 +16,7 @@ LONG = "You can return shoes within thirty days if you kept the box and the bill
 
 
 async def conduct(talk: Transcript, **changes: object) -> ComponentScore:
-    return await Conduct(slow_seconds=10).score(intent(**changes), talk)
+    return await Conduct(slow_seconds=10).score(Case(intent=intent(**changes), transcript=talk), {})
 
 
 @pytest.mark.parametrize(

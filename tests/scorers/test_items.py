@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from monitor.intent import Forbidden, JsonSchema, JudgeQuestion, RequiredFact
+from monitor.scorers.contract import Case
 from monitor.scorers.items import documents, numbers, score_forbidden, score_json_schema, score_required_fact
 from monitor.scorers.task import Task
 from tests.parties import intent, transcript
@@ -96,7 +97,8 @@ def test_numbers_are_read_as_people_write_them() -> None:
 async def test_questions_for_a_judge_are_shown_and_left_out_without_one() -> None:
     question = JudgeQuestion(id="q", question="Is it polite?", critical=True)
     fact = RequiredFact(id="f", patterns=("yes",))
-    component = await Task().score(intent(checklist=(fact, question)), transcript("?", "yes"))
+    case = Case(intent=intent(checklist=(fact, question)), transcript=transcript("?", "yes"))
+    component = await Task().score(case, {})
     assert component.value == 1.0
     assert [(item.value, item.is_on) for item in component.items] == [(1.0, True), (None, False)]
     assert component.items[1].reason == "not measured: no judge is configured"

@@ -90,6 +90,7 @@ def a_conversation(conversation_id: str = "v1", check_id: str = "c1", **changes:
         "round": 0,
         "attempt": 1,
         "seed": 2**62,
+        "epoch": "0123456789ab",
         "transcript": a_transcript(),
         "score": a_score(),
     }

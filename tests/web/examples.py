@@ -120,6 +120,7 @@ def conversation(
         round=0,
         attempt=0,
         seed=7,
+        epoch="e1",
         transcript=transcript,
         score=score,
     )
