@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EXTRAS := engine,postgres,demo,dev
 
-.PHONY: help install demo demo-live test lint format types layers schema wheel bench-engine bench-engine-others bench-engine-cuda bench-idle clean
+.PHONY: help install demo demo-live test lint format types layers schema wheel bench-engine bench-engine-others bench-engine-cuda bench-idle bench-scoring clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -63,6 +63,9 @@ bench-engine-cuda: ## Measure the engine on a GPU: PYTHON= one that has torch an
 
 bench-idle: install ## Measure what an idle daemon costs; prints one JSON object
 	$(BIN)/python -m tests.benchmarks.idle
+
+bench-scoring: install ## Hold scores against people's ratings, in 20 minutes: DATA= the folder of the data
+	$(BIN)/python -m tests.benchmarks.scoring $(if $(DATA),--data $(DATA))
 
 clean: ## Remove what was made here, the virtual environment too
 	rm -rf $(VENV) dist .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

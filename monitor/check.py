@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from monitor.canary import CanaryRun
+from monitor.fidelity import Fidelity, measure
 from monitor.intent import Intent
 from monitor.score import Score, UserValidity
 from monitor.stats import stratified_standard_error
@@ -78,8 +80,23 @@ class Conversation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rescored:
+    """A stored conversation scored again, under `epoch` and by the intent with this `fingerprint`."""
+
+    id: str
+    conversation_id: str
+    epoch: str
+    fingerprint: str
+    at: datetime
+    score: Score
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IntentSummary:
-    """The conversations of one intent in one check. Means are None where nothing was measured."""
+    """The conversations of one intent in one check. Means are None where nothing was measured.
+
+    `fingerprint` is the intent's; empty in checks that were stored before it was kept.
+    """
 
     intent_id: str
     weight: float
@@ -88,6 +105,15 @@ class IntentSummary:
     planned: int
     valid: int
     passed: int
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Some of the scored conversations of a check: how many, and the weighted mean of their intents' means."""
+
+    conversations: int
+    mean: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +123,8 @@ class CheckSummary:
     `mean` counts the assistant's errors as 0, `mean_scored` leaves them out; both are weighted means of intent means
     over the intents with a valid conversation. `success_rate` is the share of valid conversations that passed.
     `standard_error` is that of `mean`, for these intents: how far it would move if the same check were run again.
+    `in_spec` are the conversations whose user kept to its intent, `out_of_spec` those whose user asked for something
+    unexpected besides; None where no judge was asked. `fidelity` None: no model played a user.
     """
 
     planned: int
@@ -108,6 +136,9 @@ class CheckSummary:
     outcomes: Mapping[Outcome, int]
     intents: tuple[IntentSummary, ...]
     standard_error: float | None = None
+    in_spec: Group | None = None
+    out_of_spec: Group | None = None
+    fidelity: Fidelity | None = None
 
     @property
     def valid_share(self) -> float:
@@ -118,6 +149,15 @@ class CheckSummary:
     def error_count(self) -> int:
         """Conversations that the assistant failed to finish."""
         return sum(count for outcome, count in self.outcomes.items() if outcome.fault is Fault.ASSISTANT)
+
+    def means_of_same(self, other: CheckSummary) -> dict[str, float | None]:
+        """The means of the intents that `other` played unchanged, by id."""
+        fingerprints = {intent.intent_id: intent.fingerprint for intent in other.intents}
+        return {
+            intent.intent_id: intent.mean
+            for intent in self.intents
+            if intent.fingerprint and intent.fingerprint == fingerprints.get(intent.intent_id)
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +196,8 @@ class Watched:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteSnapshot:
     """What the world is told about one suite: its newest check, its newest one that came to its end, whatever it said,
-    and the two newest ones that said something about the assistant. `watched_since` is its first slot (None: none yet).
+    and the two newest ones that said something about the assistant, the second only if it is of the first one's epoch.
+    `watched_since` is its first slot (None: none yet).
     """
 
     suite: str
@@ -171,7 +212,9 @@ class SuiteSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Everything that `/metrics` shows, taken from the database in one go after each commit."""
+    """Everything that `/metrics` shows, taken from the database in one go after each commit. `canaries` None: they were
+    never scored.
+    """
 
     taken_at: datetime
     suites: tuple[SuiteSnapshot, ...]
@@ -179,6 +222,7 @@ class Snapshot:
     conversations: Mapping[tuple[str, Outcome], int]
     notifications: Mapping[tuple[str, str, str], int]
     incidents_open: Mapping[str, int]
+    canaries: CanaryRun | None = None
 
 
 def counted(conversations: Iterable[Conversation]) -> list[Conversation]:
@@ -203,7 +247,25 @@ def summarize(conversations: Sequence[Conversation], intents: Sequence[Intent], 
         outcomes=Counter(c.transcript.outcome for c in final),
         intents=summaries,
         standard_error=stratified_standard_error((i.weight, _values(i, valid)) for i in intents),
+        in_spec=_group(intents, valid, is_in_spec=True),
+        out_of_spec=_group(intents, valid, is_in_spec=False),
+        fidelity=_fidelity(intents, final),
     )
+
+
+def _group(intents: Sequence[Intent], valid: Sequence[Conversation], *, is_in_spec: bool) -> Group | None:
+    """The scored conversations whose users kept, or did not keep, to the intent; None where that was not asked."""
+    asked = [c for c in valid if c.validity is not None and c.validity.is_in_spec is not None]
+    if not asked:
+        return None
+    found = [c for c in asked if c.validity is not None and c.validity.is_in_spec is is_in_spec]
+    mean = _weighted_mean((_intent_mean(intent, found), intent.weight) for intent in intents)
+    return Group(conversations=len(found), mean=mean)
+
+
+def _fidelity(intents: Sequence[Intent], conversations: Iterable[Conversation]) -> Fidelity | None:
+    known = {intent.id: intent for intent in intents}
+    return measure((known[c.intent_id], c.transcript) for c in conversations if c.intent_id in known)
 
 
 def _summarize_intent(intent: Intent, conversations: Iterable[Conversation], rounds: int) -> IntentSummary:
@@ -216,6 +278,7 @@ def _summarize_intent(intent: Intent, conversations: Iterable[Conversation], rou
         planned=rounds,
         valid=len(valid),
         passed=sum(1 for c in valid if c.score.passed),
+        fingerprint=intent.fingerprint,
     )
 
 

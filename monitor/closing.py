@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import TypeVar
 
 from monitor.alert import step
+from monitor.calibration import Standing
+from monitor.canary import CanaryState
 from monitor.check import CheckRecord, CheckSummary, Conversation, Slot, Trigger
 from monitor.incident import (
     Alert,
@@ -51,13 +53,16 @@ class Surroundings:
 class Known:
     """What the alert of one scope stands on when an event comes.
 
-    `earlier`: averages of the conclusive checks before, newest first; `before`: the summary of the last healthy one.
+    `earlier`: averages of the conclusive checks before, newest first; `before`: the summary of the last healthy one;
+    `judge`: what is known of the judge (None: there is none); `canaries`: what they say of the monitor (None: off).
     """
 
     state: AlertState
     incident: Incident | None = None
     earlier: Sequence[float] = ()
     before: CheckSummary | None = None
+    judge: Standing | None = None
+    canaries: CanaryState | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,11 +186,14 @@ def _alert(
         worst_intents=_worst_intents(summary, known.before) if summary and is_open else (),
         worst_conversations=_worst_conversations(ended.conversations) if ended and is_open else (),
         base_url=surroundings.base_url,
+        judge=known.judge,
+        canaries=known.canaries,
     )
 
 
 def _worst_intents(summary: CheckSummary, before: CheckSummary | None) -> tuple[WorstIntent, ...]:
-    means = {intent.intent_id: intent.mean for intent in before.intents} if before else {}
+    """The lowest ones, each with its mean before if it is the same intent still."""
+    means = before.means_of_same(summary) if before else {}
     measured = [(intent.mean, intent.intent_id) for intent in summary.intents if intent.mean is not None]
     worst = sorted(measured)[:NAMED_INTENTS]
     return tuple(WorstIntent(intent_id=id_, mean=mean, before=means.get(id_)) for mean, id_ in worst)

@@ -26,6 +26,7 @@ from monitor.healthcheck import HealthCheck
 from monitor.schedule import Schedule, due_slot
 from monitor.sdnotify import ServiceManager
 from monitor.store import Store
+from monitor.studies.canaries import CanaryStudy
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,12 @@ DRAIN_SECONDS = 5.0
 RETENTION_SECONDS = 3600.0
 PUBLISH_SECONDS = 60.0
 RETENTION_BATCH = 200
+REPORTS_KEPT = timedelta(days=1)
+"""Tool calls that were reported: longer than any conversation lasts, which has them in its transcript then."""
 LEASE_MARGIN_SECONDS = 60.0
+CANARY_PATIENCE_SECONDS = 3600.0
+"""A run of the canaries waits so long for checks to end, all in all; then it goes on beside them."""
+CANARY_RETRY_SECONDS = 900.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +87,7 @@ class Daemon:
     """Runs scheduled checks until a signal. `retire` closes alerts of suites that are watched no more.
 
     `news` is set when there is something to publish that no check publishes itself: a message was delivered, or a check
-    broke off.
+    broke off. `canaries` are scored every `canary_seconds`; None: not at all.
     """
 
     suites: Mapping[str, ScheduledCheck]
@@ -97,6 +103,8 @@ class Daemon:
     retention_days: int
     drain_seconds: float = DRAIN_SECONDS
     publish_seconds: float = PUBLISH_SECONDS
+    canaries: CanaryStudy | None = None
+    canary_seconds: float = 86_400.0
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _last: dict[str, datetime | None] = field(default_factory=dict)
     _lost: set[str] = field(default_factory=set)
@@ -113,7 +121,8 @@ class Daemon:
         await self.publish()
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(self.sender.run(stop))
-            beside = [group.create_task(self._forget_old()), group.create_task(self.keep_published())]
+            beside = [group.create_task(self._keep_forgetting()), group.create_task(self.keep_published())]
+            beside += [group.create_task(self.watch_canaries(self.canaries))] if self.canaries else []
             scheduler = self._start_timer()
             self.pulse.is_ready, self.pulse.reason = True, "ready"
             self.manager.ready(f"watching {', '.join(self.suites)}")
@@ -235,17 +244,58 @@ class Daemon:
             except StoreFailure as exc:
                 log.warning("snapshot_not_taken error=%s", exc)
 
-    async def _forget_old(self) -> None:
-        """Delete conversations past their retention, in small batches, once an hour."""
+    async def watch_canaries(self, study: CanaryStudy) -> None:
+        """Score the canaries at the start and at every interval; what failed is tried again sooner."""
+        while True:
+            is_done = await self.score_canaries(study)
+            await asyncio.sleep(self.canary_seconds if is_done else min(CANARY_RETRY_SECONDS, self.canary_seconds))
+
+    async def score_canaries(self, study: CanaryStudy) -> bool:
+        """One at a time, and none begins while a check runs; whether they were scored and stored."""
+        patience = self.pulse.clock() + CANARY_PATIENCE_SECONDS
+
+        async def quiet() -> None:
+            await asyncio.sleep(0)
+            while self._running and (left := patience - self.pulse.clock()) > 0:
+                await asyncio.wait(self.running, timeout=left)
+
+        try:
+            run = await study.run(before_each=quiet)
+        except MonitorError as exc:
+            log.warning("canaries_not_scored error=%s", exc)
+            return False
+        except Exception:
+            log.exception("canaries_broke")
+            return False
+        level = logging.ERROR if run.is_sick else logging.INFO
+        log.log(
+            level, "canaries_scored scored=%d auc=%s sick=%s reason=%s", run.scored, run.auc, run.is_sick, run.reason
+        )
+        self.news.set()
+        return True
+
+    async def forget_old(self) -> None:
+        """Delete conversations and runs of the canaries past their retention, and reports that no conversation can
+        still want.
+        """
+        await self._forget(self.store.retire, timedelta(days=self.retention_days))
+        await self._forget(self.store.retire_reported, REPORTS_KEPT)
+        await self._forget(self.store.retire_canary_runs, timedelta(days=self.retention_days))
+
+    async def _keep_forgetting(self) -> None:
+        """Once an hour."""
         while True:
             try:
-                limit = self.now() - timedelta(days=self.retention_days)
-                retired = RETENTION_BATCH
-                while retired == RETENTION_BATCH:
-                    retired = await self.store.offload(self.store.retire, older_than=limit, batch=RETENTION_BATCH)
+                await self.forget_old()
             except StoreFailure as exc:
                 log.warning("retention_failed error=%s", exc)
             await asyncio.sleep(RETENTION_SECONDS)
+
+    async def _forget(self, retire: Callable[..., int], kept: timedelta) -> None:
+        """In small batches, so that nobody waits long for the database."""
+        retired = RETENTION_BATCH
+        while retired == RETENTION_BATCH:
+            retired = await self.store.offload(retire, older_than=self.now() - kept, batch=RETENTION_BATCH)
 
     async def _watch(self, scheduler: AsyncIOScheduler, stop: asyncio.Event) -> None:
         """Give signs of life while ticks come. The timer waits on the wall clock: after a jump it is set anew."""

@@ -3,6 +3,7 @@
 MonitorError
 |-- ConfigError                 the configuration is wrong; nothing was started
 |-- HttpFailure                 an exchange over HTTP broke off; adapters translate it
+|-- PatternTooSlow              a regular expression took too long on a text
 |-- AssistantFailure            the assistant under test failed (fault: assistant)
 |   |-- AssistantTimeout        ... by not answering in time
 |   `-- AssistantRateLimited    ... by telling us to slow down (fault: ours)
@@ -13,6 +14,7 @@ MonitorError
 |-- EngineFailure               the engine child cannot be started or kept alive
 |-- SimulatorInvalid            no acceptable user turn within the tries allowed (fault: ours)
 |-- JudgeFailure                the judge gave no usable answer (fault: ours)
+|   `-- JudgeRefused            ... because its server refuses the request itself
 `-- StoreFailure                the database refused or is away
     |-- StoreUnavailable        ... away; the same call may succeed later
     |-- SchemaMismatch          ... its schema is not the one this code knows
@@ -48,6 +50,14 @@ class HttpFailure(MonitorError):
         self.kind = kind
         self.detail = detail
         self.sent = sent
+
+
+class PatternTooSlow(MonitorError):
+    """Raised when a regular expression that somebody wrote was not done with a text in time."""
+
+    def __init__(self, pattern: str, seconds: float) -> None:
+        super().__init__(f"the pattern {pattern!r} took longer than {seconds:g} s; write it without nested repetition")
+        self.pattern = pattern
 
 
 class AssistantFailure(MonitorError):
@@ -116,6 +126,10 @@ class SimulatorInvalid(MonitorError):
 
 class JudgeFailure(MonitorError):
     """Raised when the judge gave no usable answer; it is never turned into a score."""
+
+
+class JudgeRefused(JudgeFailure):
+    """Raised when the judge's server refuses the request itself; sending it again cannot help."""
 
 
 class StoreFailure(MonitorError):

@@ -15,20 +15,20 @@ from datetime import datetime
 from uuid import uuid4
 
 from monitor.assistants.contract import Assistant, ConversationContext
+from monitor.calibration import Standing, standing
+from monitor.canary import CanaryState, state_of
 from monitor.check import CheckRecord, CheckStatus, Conversation, Slot, Trigger, summarize
 from monitor.closing import Ended, Known, Surroundings, conclude, overall_scope
-from monitor.errors import JudgeFailure, StaleWrite, StoreFailure
+from monitor.conversing import Conversing
+from monitor.errors import StaleWrite, StoreFailure
 from monitor.incident import AlertPolicy
 from monitor.intent import Intent, Suite
-from monitor.redact import Redactor, redacted
+from monitor.redact import Redactor
 from monitor.rules import MeanPolicy
-from monitor.score import Score
-from monitor.scorers.contract import Case
-from monitor.scorers.scoring import Scoring, not_scored
+from monitor.scorers.scoring import Scoring
 from monitor.seeds import derive
-from monitor.simulate import simulate
 from monitor.store import Closing, Store
-from monitor.transcript import EndReason, Fault, Outcome, Transcript
+from monitor.transcript import Fault, Outcome, ReportedCall
 from monitor.user.contract import UserSimulator
 
 log = logging.getLogger(__name__)
@@ -48,11 +48,17 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """How averages become verdicts and verdicts alerts."""
+    """How averages become verdicts and verdicts alerts.
+
+    `calibration_days` is the age from which on a calibration of the judge is stale; None: there is no judge.
+    `canary_seconds` is how often canaries are scored; None: they are not.
+    """
 
     rule: MeanPolicy
     policy: AlertPolicy
     surroundings: Surroundings
+    calibration_days: int | None = None
+    canary_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +138,7 @@ class HealthCheck:
     async def _play(
         self, check: CheckRecord, intent: Intent, number: int, attempt: int, deadline: float
     ) -> Conversation:
-        """Simulate -> score -> redact: one conversation, whatever becomes of it."""
+        """Simulate -> was the user fair -> score -> redact: one conversation, whatever becomes of it."""
         seed = derive(check.seed, intent.id, intent.persona, number, attempt)
         context = ConversationContext(
             conversation_id=uuid4().hex,
@@ -141,44 +147,22 @@ class HealthCheck:
             intent_id=intent.id,
             deadline=min(deadline, asyncio.get_running_loop().time() + self.conversation_timeout_seconds),
         )
-        transcript, score = await self._talk_and_score(intent, context, seed)
-        return redacted(
-            Conversation(
-                id=context.conversation_id,
-                check_id=check.id,
-                intent_id=intent.id,
-                fingerprint=intent.fingerprint,
-                persona=intent.persona,
-                round=number,
-                attempt=attempt,
-                seed=seed,
-                epoch=self.epoch,
-                transcript=transcript,
-                score=score,
-            ),
-            self.redactor,
+        return await self._conversing.play(intent, context, seed=seed, number=number, attempt=attempt)
+
+    @property
+    def _conversing(self) -> Conversing:
+        return Conversing(
+            user=self.user,
+            assistant=self.assistant,
+            scoring=self.scoring,
+            redactor=self.redactor,
+            epoch=self.epoch,
+            now=self.now,
+            reports=self._reports,
         )
 
-    async def _talk_and_score(
-        self, intent: Intent, context: ConversationContext, seed: int
-    ) -> tuple[Transcript, Score]:
-        """One conversation with its score. A fault of ours ends this conversation, never the check."""
-        started_at = self.now()
-        transcript = None
-        try:
-            transcript = await simulate(intent, self.user, self.assistant, context, seed=seed, now=self.now)
-            case = Case(intent=intent, transcript=transcript, conversation_id=context.conversation_id)
-            return transcript, await self.scoring.score(case, seed=seed)
-        except JudgeFailure as exc:
-            end, detail = EndReason.JUDGE, str(exc)
-        except Exception as exc:
-            log.exception("conversation_broke intent=%s conversation_id=%s", intent.id, context.conversation_id)
-            end, detail = EndReason.INTERNAL, f"{type(exc).__name__}: {exc}"
-        said = transcript.turns if transcript else ()
-        failed = Transcript(
-            turns=said, end=end, outcome=end.outcome, detail=detail, started_at=started_at, finished_at=self.now()
-        )
-        return failed, not_scored(detail)
+    async def _reports(self, conversation_id: str) -> list[ReportedCall]:
+        return await self.store.offload(self.store.reported, conversation_id)
 
     async def _close(self, check: CheckRecord, conversations: list[Conversation], slot: Slot | None) -> Closing:
         """Decide and write. The alert may move under us (a delivery came back): then decide anew on what it is."""
@@ -227,7 +211,21 @@ class HealthCheck:
             incident=self.store.incident(state.incident_id) if state.incident_id else None,
             earlier=[c.summary.mean for c in earlier if c.summary and c.summary.mean is not None],
             before=healthy[0].summary if healthy else None,
+            judge=self._judge_standing(check),
+            canaries=self._canary_state(check),
         )
+
+    def _judge_standing(self, check: CheckRecord) -> Standing | None:
+        days = self.decision.calibration_days
+        if days is None:
+            return None
+        return standing(self.store.calibration(check.epoch), check.epoch, self.now(), days=days)
+
+    def _canary_state(self, check: CheckRecord) -> CanaryState | None:
+        every = self.decision.canary_seconds
+        if every is None:
+            return None
+        return state_of(self.store.canary_run(check.epoch), check.epoch, self.now(), every_seconds=every)
 
     async def _give_up(self, check: CheckRecord, slot: Slot | None, exc: BaseException) -> None:
         """Leave no check running: one that was stopped says so, one that broke may be tried again."""

@@ -14,6 +14,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from json import dumps, loads
 from time import perf_counter
@@ -192,6 +193,12 @@ class HttpClient:
             if not deadline.expired():
                 raise
             raise HttpFailure("deadline", _deadline_detail(deadline_seconds, stream), sent=sending.began) from exc
+
+
+@cache
+def trust() -> ssl.SSLContext:
+    """The trust in certifi's certificate authorities, which takes long to load, for clients that live shortly."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def parse_json(body: bytes | str) -> object:

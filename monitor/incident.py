@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from monitor.calibration import Standing
+from monitor.canary import CanaryState
 from monitor.verdict import Severity, Verdict
 
 
@@ -138,7 +140,11 @@ class WorstConversation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """What a message tells, free of any channel's format; a notifier renders it. `links` are absolute URLs."""
+    """What a message tells, free of any channel's format; a notifier renders it.
+
+    `judge` says whether the judge's scores were held against people's labels; None: no judge took part. `canaries` says
+    what is known of the monitor's own health; None: canaries are turned off.
+    """
 
     app: str
     environment: str
@@ -160,6 +166,8 @@ class Alert:
     worst_intents: tuple[WorstIntent, ...] = ()
     worst_conversations: tuple[WorstConversation, ...] = ()
     base_url: str | None = None
+    judge: Standing | None = None
+    canaries: CanaryState | None = None
 
 
 class NotificationStatus(StrEnum):

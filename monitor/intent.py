@@ -9,16 +9,35 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import date as Date  # noqa: N812  a field below is called `date`
 from typing import Any, Literal
+
+_ADDED_LATER = {"required_fact": ("date", "amount")}
+"""Fields that no fingerprint holds while they are None, so that intents written before them keep theirs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amount:
+    """An amount of money. `currency` is a code of ISO 4217."""
+
+    currency: str
+    number: float
+
+    def __str__(self) -> str:
+        return f"{self.currency} {self.number:.12g}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequiredFact:
-    """Holds when any of `patterns` (regular expressions, case ignored) or `number` occurs in the assistant's turns."""
+    """Holds when any of `patterns` (regular expressions, case ignored), `number`, `date` or `amount` occurs in the
+    assistant's turns, the latter three however people write them.
+    """
 
     id: str
     patterns: tuple[str, ...] = ()
     number: float | None = None
+    date: Date | None = None
+    amount: Amount | None = None
     turns: Literal["any", "last"] = "any"
     weight: float = 1.0
     critical: bool = False
@@ -49,6 +68,51 @@ class JsonSchema:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedCall:
+    """A tool call that has to be made, with at least these arguments."""
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCalls:
+    """Holds when each of `calls` was made by a call of its own, and no tool of `only` was called besides.
+
+    Calls that were answered with an error are not looked at. `wait_seconds`: how long calls that are reported beside
+    the conversation are waited for.
+    """
+
+    id: str
+    calls: tuple[ExpectedCall, ...] = ()
+    only: tuple[str, ...] = ()
+    wait_seconds: float = 0.0
+    weight: float = 1.0
+    critical: bool = False
+    kind: Literal["tool_call"] = "tool_call"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Holds when GET of `path` at the named `source` answers with `status`, one of `patterns` and what `schema` asks.
+
+    `{conversation_id}` in the path is the id that the assistant was told. An answer that is not yet so is asked for
+    again for `wait_seconds`.
+    """
+
+    id: str
+    source: str
+    path: str
+    status: int = 200
+    patterns: tuple[str, ...] = ()
+    schema: Mapping[str, Any] | None = None
+    wait_seconds: float = 0.0
+    weight: float = 1.0
+    critical: bool = False
+    kind: Literal["state"] = "state"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeQuestion:
     """One yes/no question, decidable from the transcript alone, put to a judge; yes is good."""
 
@@ -59,7 +123,7 @@ class JudgeQuestion:
     kind: Literal["judge"] = "judge"
 
 
-ChecklistItem = RequiredFact | Forbidden | JsonSchema | JudgeQuestion
+ChecklistItem = RequiredFact | Forbidden | JsonSchema | ToolCalls | State | JudgeQuestion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +153,12 @@ class Intent:
     @property
     def fingerprint(self) -> str:
         """16 hex digits over everything that makes two runs of this intent comparable."""
-        canonical = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, default=dict)
+        document = asdict(self)
+        for item in document["checklist"]:
+            for name in _ADDED_LATER.get(item["kind"], ()):
+                if item[name] is None:
+                    del item[name]
+        canonical = json.dumps(document, sort_keys=True, ensure_ascii=False, default=_plain)
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
@@ -103,3 +172,8 @@ class Suite:
     rounds: int
     timeout_seconds: float
     threshold: float
+
+
+def _plain(value: object) -> object:
+    """What JSON can hold in place of a value that it cannot."""
+    return value.isoformat() if isinstance(value, Date) else dict(value)  # type: ignore[call-overload]

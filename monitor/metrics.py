@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import product
 from typing import TypeVar
 
@@ -17,7 +18,9 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 
 from monitor import __version__
-from monitor.check import CheckStatus, CheckSummary, Conversation, Snapshot, SuiteSnapshot
+from monitor.canary import CanaryRun
+from monitor.check import CheckRecord, CheckStatus, CheckSummary, Conversation, Group, Snapshot, SuiteSnapshot
+from monitor.fidelity import Fidelity
 from monitor.incident import NotificationKind, NotificationStatus
 from monitor.transcript import Outcome
 
@@ -43,6 +46,23 @@ _SUMMARY_GAUGES: tuple[tuple[str, str, Callable[[CheckSummary], float | None]], 
     ("success_rate", "Share of the valid conversations that passed", lambda summary: summary.success_rate),
     ("average_turns", "User turns per completed conversation", lambda summary: summary.average_turns),
     ("score_standard_error", "Standard error of the mean score", lambda summary: summary.standard_error),
+    ("score_in_spec", "Mean score where the user kept to its intent", lambda s: _mean(s.in_spec)),
+    ("score_out_of_spec", "Mean score where the user went beyond its intent", lambda s: _mean(s.out_of_spec)),
+    ("conversations_in_spec", "Scored conversations, user within its intent", lambda s: _count(s.in_spec)),
+    ("conversations_out_of_spec", "Scored conversations, user beyond its intent", lambda s: _count(s.out_of_spec)),
+)
+
+_FIDELITY_GAUGES: tuple[tuple[str, str, Callable[[Fidelity], float | None]], ...] = (
+    ("simulator_turns_to_end", "Simulated user's turns per completed conversation", lambda f: f.turns_to_end),
+    ("simulator_ended_share", "Share of completed conversations that the user ended", lambda f: f.ended_by_user),
+    ("simulator_opener_words", "Words per sampled first turn", lambda f: f.opener_words),
+    ("simulator_intent_overlap", "Content words shared by first turn and intent", lambda f: f.intent_overlap),
+    ("simulator_first_turn_diversity", "1 - overlap of two first turns", lambda f: f.first_turn_diversity),
+    ("simulator_type_token_ratio", "Distinct words over words of sampled turns", lambda f: f.type_token),
+    ("simulator_end_probability_at_end", "Mean P(end) where the user ended", lambda f: f.p_end_at_end),
+    ("simulator_end_probability_before", "Mean P(end) where the user went on", lambda f: f.p_end_before),
+    ("simulator_tries_per_turn", "Tries per sampled turn", lambda f: f.tries_per_turn),
+    ("simulator_guardrail_hits_per_turn", "Tries per turn that a guardrail rejected", lambda f: f.hits_per_turn),
 )
 
 Samples = Iterable[tuple[tuple[str, ...], float | None]]
@@ -122,6 +142,8 @@ class Metrics:
         if snapshot is not None:
             yield from _suite_gauges(snapshot.suites)
             yield from _totals(snapshot, self._channels)
+            if snapshot.canaries is not None:
+                yield from _canary_gauges(snapshot.canaries, snapshot.taken_at)
 
     def _histogram(self, name: str, text: str, suites: Collection[str]) -> Histogram:
         """Every suite is there from the start, at 0: Prometheus cannot see the first step of a series that appears."""
@@ -129,6 +151,14 @@ class Metrics:
         for suite in suites:
             made.labels(suite)
         return made
+
+
+def _mean(group: Group | None) -> float | None:
+    return group.mean if group else None
+
+
+def _count(group: Group | None) -> float | None:
+    return group.conversations if group else None
 
 
 def _suite_gauges(suites: tuple[SuiteSnapshot, ...]) -> Iterator[Metric]:
@@ -146,12 +176,16 @@ def _suite_gauges(suites: tuple[SuiteSnapshot, ...]) -> Iterator[Metric]:
         ("suite", "intent"),
         (((suite, intent.intent_id), intent.mean) for suite, _, summary in valid for intent in summary.intents),
     )
-    before = [(s.suite, s.previous_valid.summary) for s in suites if s.previous_valid and s.previous_valid.summary]
+    before = [
+        (s.suite, s.previous_valid.summary.means_of_same(s.last_valid.summary))
+        for s in suites
+        if s.last_valid and s.last_valid.summary and s.previous_valid and s.previous_valid.summary
+    ]
     yield _gauge(
         "intent_score_previous",
-        "Mean score of one intent in the valid check before the newest valid one.",
+        "Mean score of one intent in the valid check before the newest valid one, if epoch and intent are the same.",
         ("suite", "intent"),
-        (((suite, intent.intent_id), intent.mean) for suite, summary in before for intent in summary.intents),
+        (((suite, intent_id), mean) for suite, means in before for intent_id, mean in means.items()),
     )
     yield _gauge(
         "last_valid_check_timestamp_seconds",
@@ -204,6 +238,7 @@ def _newest_check_gauges(suites: tuple[SuiteSnapshot, ...]) -> Iterator[Metric]:
             for outcome in Outcome
         ),
     )
+    yield from _fidelity_gauges(ended)
     yield _gauge(
         "check_duration_seconds",
         "Wall time of the newest check that ended.",
@@ -222,6 +257,24 @@ def _newest_check_gauges(suites: tuple[SuiteSnapshot, ...]) -> Iterator[Metric]:
         ("suite", "status"),
         (((suite, status), float(check.status is status)) for suite, check in started for status in CheckStatus),
     )
+
+
+def _fidelity_gauges(ended: Sequence[tuple[str, CheckRecord]]) -> Iterator[Metric]:
+    users = [(suite, check.summary.fidelity) for suite, check in ended if check.summary and check.summary.fidelity]
+    for name, text, read in _FIDELITY_GAUGES:
+        samples = (((suite,), read(found)) for suite, found in users)
+        yield _gauge(name, f"{text}, in the newest check that ended.", ("suite",), samples)
+
+
+def _canary_gauges(run: CanaryRun, now: datetime) -> Iterator[Metric]:
+    age = max(0.0, (now - run.at).total_seconds())
+    means = ((("good",), run.mean_good), (("bad",), run.mean_bad))
+    yield _gauge("canary_auc", "Chance that a good canary has a higher score than a bad one.", (), [((), run.auc)])
+    yield _gauge("canary_mean", "Mean score of the good and of the bad canaries.", ("label",), means)
+    yield _gauge("canary_alarm", "1 if the monitor is sick by its canaries, else 0.", (), [((), float(run.is_sick))])
+    yield _gauge("canary_flips", "Canaries that pass and did not in the baseline, or did.", (), [((), run.flips)])
+    yield _gauge("canary_age_seconds", "Time since the canaries were scored.", (), [((), age)])
+    yield _gauge("canaries_scored", "Canaries of the newest run that have a score.", (), [((), run.scored)])
 
 
 def _totals(snapshot: Snapshot, channels: Collection[str]) -> Iterator[Metric]:

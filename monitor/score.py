@@ -9,7 +9,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeVar
 
+N = TypeVar("N", int, float)
 PASS_SCORE = 0.5
 CRITICAL_CAP = 0.40
 
@@ -108,6 +110,28 @@ class JudgeUsage:
     completion_tokens: int | None = None
     cost: float | None = None
 
+    def __add__(self, other: JudgeUsage) -> JudgeUsage:
+        """Both together; what is unknown of one is unknown of both."""
+        return JudgeUsage(
+            calls=self.calls + other.calls,
+            prompt_tokens=_sum(self.prompt_tokens, other.prompt_tokens),
+            completion_tokens=_sum(self.completion_tokens, other.completion_tokens),
+            cost=_sum(self.cost, other.cost),
+        )
+
+
+class JudgeResult(StrEnum):
+    """What came of one request to the judge."""
+
+    OK = "ok"
+    UNUSABLE = "unusable"
+    RATE_LIMITED = "rate_limited"
+    SERVER_ERROR = "server_error"
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    UNREACHABLE = "unreachable"
+    BUDGET = "budget"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
@@ -138,6 +162,16 @@ class Score:
     def component(self, name: str) -> ComponentScore | None:
         """The component of that name, if it was on."""
         return next((component for component in self.components if component.name == name), None)
+
+
+MEASURES = ("task_completion", "coherence", "helpfulness")
+
+
+def measures(score: Score) -> dict[str, float | None]:
+    """Three measures by the names that reports use: the component `task`, and two of the signals of `quality`."""
+    task, quality = score.component("task"), score.component("quality")
+    signals = quality.signals if quality else {}
+    return {"task_completion": task.value if task else None} | {name: signals.get(name) for name in MEASURES[1:]}
 
 
 def compose(components: tuple[ComponentScore, ...], weights: dict[str, float]) -> Score:
@@ -172,6 +206,10 @@ def checklist_value(items: tuple[ItemScore, ...]) -> tuple[float | None, str]:
     mean = _clip(sum(item.weight * (item.value or 0.0) for item in items) / total)
     failed = [item.id for item in items if item.critical and not item.passed]
     return (min(mean, CRITICAL_CAP), f"critical item failed: {', '.join(failed)}") if failed else (mean, "")
+
+
+def _sum(first: N | None, second: N | None) -> N | None:
+    return None if first is None or second is None else first + second
 
 
 def _clip(value: float) -> float:

@@ -130,6 +130,16 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedCall:
+    """A tool call that was reported beside a conversation. `id` tells one report of a conversation from another."""
+
+    conversation_id: str
+    id: str
+    at: datetime
+    call: ToolCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sampled:
     """How a simulated user's turn came about.
 
@@ -144,6 +154,18 @@ class Sampled:
     log_likelihood: float | None = None
     p_end: float | None = None
     p_end_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreseen:
+    """What a user model expects after a transcript.
+
+    `nlls`: of each text that was asked about, as the whole next user turn, the mean negative natural log-probability
+    of its tokens; `p_end`: the probability that the user ends here.
+    """
+
+    nlls: tuple[float, ...]
+    p_end: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

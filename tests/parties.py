@@ -58,9 +58,10 @@ class EchoAssistant:
 
 @dataclass
 class LinesUser:
-    """Says its lines, then ends. An error among the lines is raised."""
+    """Says its lines, then ends. An error among the lines is raised. `tokens`: as if a model had sampled them."""
 
     lines: Sequence[str | Exception]
+    tokens: int | None = None
     seeds: list[int] = field(default_factory=list)
     conversations: list[str] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
@@ -79,7 +80,7 @@ class LinesUser:
         line = self.lines[said] if said < len(self.lines) else None
         if isinstance(line, Exception):
             raise line
-        return UserTurn(text=line, sampled=Sampled(p_end=0.25))
+        return UserTurn(text=line, sampled=Sampled(tokens=self.tokens, p_end=0.25))
 
 
 class QueuedCompletions:
@@ -90,6 +91,7 @@ class QueuedCompletions:
     def __init__(self, *completions: Completion, score: float = -1.0) -> None:
         self.requests: list[CompletionRequest] = []
         self.scored: list[str] = []
+        self.continuations: list[Sequence[int]] = []
         self.forgotten: list[str] = []
         self._completions = completions
         self._score = score
@@ -103,6 +105,7 @@ class QueuedCompletions:
     ) -> list[float]:
         del prefix
         self.scored.append(conversation)
+        self.continuations += continuations
         return [self._score] * len(continuations)
 
     async def model_info(self) -> ModelInfo:
@@ -126,9 +129,16 @@ def intent(**changes: object) -> Intent:
     return Intent(**(values | changes))  # type: ignore[arg-type]
 
 
-def transcript(*texts: str, end: EndReason = EndReason.USER_ENDED) -> Transcript:
-    """A conversation of `texts`, the user first."""
+def transcript(
+    *texts: str, end: EndReason = EndReason.USER_ENDED, sampled: Sampled | None = None, final: Sampled | None = None
+) -> Transcript:
+    """A conversation of `texts`, the user first; with `sampled`, a model made what the user says."""
     turns = tuple(
-        Turn(role=Role.ASSISTANT if index % 2 else Role.USER, text=text, at=T0) for index, text in enumerate(texts)
+        Turn(role=Role.ASSISTANT, text=text, at=T0)
+        if index % 2
+        else Turn(role=Role.USER, text=text, at=T0, sampled=sampled)
+        for index, text in enumerate(texts)
     )
-    return Transcript(turns=turns, end=end, outcome=end.outcome, started_at=T0, finished_at=T0 + timedelta(seconds=9))
+    return Transcript(
+        turns=turns, end=end, outcome=end.outcome, started_at=T0, finished_at=T0 + timedelta(seconds=9), final=final
+    )

@@ -11,7 +11,9 @@ from monitor.config.secrets import Surroundings
 from monitor.config.yaml_source import read_bytes, read_tree
 from monitor.intent import ChecklistItem, Forbidden, Intent, JsonSchema, RequiredFact
 from monitor.score import ItemScore
-from monitor.scorers.items import score_forbidden, score_json_schema, score_required_fact
+from monitor.scorers.facts import score_required_fact
+from monitor.scorers.items import score_forbidden
+from monitor.scorers.json_items import score_json_schema
 from monitor.transcript import Transcript
 from tests.parties import transcript
 

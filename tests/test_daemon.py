@@ -20,6 +20,7 @@ from monitor.errors import EngineFailure, StoreUnavailable
 from monitor.schedule import Every
 from monitor.sdnotify import ServiceManager
 from monitor.store import Closing, Store
+from monitor.transcript import ReportedCall, ToolCall
 from tests.fixtures.checking import Checking
 from tests.parties import T0, EchoAssistant
 
@@ -260,3 +261,12 @@ async def test_a_slot_is_held_while_its_check_waits_for_its_user_too(clockwork: 
     await finish(daemon)
     (lease,) = RemembersLeases.leases
     assert lease > 900 + daemon.suites["s"].check.suite.timeout_seconds
+
+
+async def test_reported_tool_calls_are_forgotten_after_a_day(clockwork: Clockwork) -> None:
+    store, call = clockwork.checking.store, ToolCall(name="cancel", arguments="{}", was_reported=True)
+    for number, at in enumerate((T0, T0 + 2 * HOUR)):
+        store.save_reported(ReportedCall(conversation_id="c", id=str(number), at=at, call=call))
+    clockwork.at = T0 + 25 * HOUR
+    await clockwork.daemon().forget_old()
+    assert [report.id for report in store.reported("c")] == ["1"]

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import pytest
 
-from monitor.assistants.contract import ConversationContext
-from monitor.check import CheckStatus, Conversation, Trigger
+from monitor.assistants.contract import ConversationContext, Reply
+from monitor.check import CheckStatus, Conversation, Group, Trigger
 from monitor.errors import (
     AssistantFailure,
     AssistantRateLimited,
+    CompletionUnavailable,
     EngineFailure,
     JudgeFailure,
     SimulatorInvalid,
     StaleWrite,
 )
-from monitor.healthcheck import Progress
+from monitor.healthcheck import HealthCheck, Progress
 from monitor.incident import NotificationKind, Phase
-from monitor.score import ComponentScore
-from monitor.scorers.contract import Answers, Case, Question
+from monitor.intent import ExpectedCall, ToolCalls
+from monitor.score import ComponentScore, Departure, JudgeUsage
+from monitor.scorers.contract import Answer, Answers, Case, Judgement, Question
 from monitor.scorers.scoring import Scoring
+from monitor.scorers.task import Task
 from monitor.stats import stratified_standard_error
-from monitor.transcript import EndReason, Outcome
+from monitor.transcript import EndReason, Outcome, ReportedCall, ToolCall
 from tests.fixtures.checking import BAD, GOOD, Checking
-from tests.parties import EchoAssistant, LinesUser
+from tests.parties import Clock, EchoAssistant, LinesUser, intent
 
 
 async def test_every_conversation_is_stored_and_summed_up(checking: Checking) -> None:
@@ -150,6 +154,126 @@ async def test_a_judge_that_fails_is_never_a_number(checking: Checking) -> None:
     assert done.summary is not None
     assert done.summary.outcomes == {Outcome.JUDGE_ERROR: 4}
     assert all(c.score.value is None for c in checking.store.conversations(done.id))
+
+
+class AbsentUserModel:
+    name = "task"
+
+    def questions(self, case: Case) -> Sequence[Question]:
+        return ()
+
+    async def score(self, case: Case, answers: Answers) -> ComponentScore:
+        raise CompletionUnavailable(f"nobody answers about {case.intent.id}")
+
+
+async def test_a_user_model_that_is_away_while_scoring_is_our_fault(checking: Checking) -> None:
+    done = await checking.run(replace(checking.check(), scoring=Scoring([AbsentUserModel()], {"task": 1.0})))
+    ends = {(c.transcript.end, c.score.value) for c in checking.store.conversations(done.id)}
+    assert ends == {(EndReason.ENGINE, None)}
+    assert done.status is CheckStatus.INCONCLUSIVE
+
+
+async def test_an_unfair_user_is_tried_again_with_another_seed_and_never_scored(checking: Checking) -> None:
+    user = LinesUser(["How can I help you today?"], tokens=7)
+    done = await checking.run(checking.check(user, rounds=1))
+    stored = checking.store.conversations(done.id)
+    assert (len(stored), len({c.seed for c in stored})) == (4, 4)
+    assert {(c.transcript.end, c.score.value) for c in stored} == {(EndReason.UNFAIR_USER, None)}
+    assert stored[0].transcript.detail == "role_flip in turn 1: 'How can I help you'"
+    assert done.summary is not None
+    assert done.summary.outcomes == {Outcome.SIMULATOR_INVALID: 2}
+
+
+async def test_an_unfair_user_is_no_excuse_for_an_assistant_that_cannot_be_reached(checking: Checking) -> None:
+    checking.answers(AssistantFailure("connection_failed"))
+    done = await checking.run(checking.check(LinesUser(["How can I help you today?"], tokens=7)))
+    assert done.summary is not None
+    assert done.summary.outcomes == {Outcome.ASSISTANT_ERROR: 4}
+
+
+class JudgeOfUsers:
+    """Says of the users of each intent whether they kept to it and made the task no harder."""
+
+    is_sampled = False
+
+    def __init__(self, **departures: Departure) -> None:
+        self.departures = departures
+
+    async def ask(self, questions: Sequence[Question], case: Case, *, seed: int) -> Judgement:
+        departure = self.departures.get(case.intent.id, Departure.NONE)
+        no = {
+            Departure.NONE: set(),
+            Departure.MINOR: {"user-kept-to-intent"},
+            Departure.HINDERED: {"user-kept-to-intent", "user-made-it-no-harder"},
+        }[departure]
+        answers = {
+            q.id: Answer(value=float(q.id not in no), reason="wanted a blue box, hunter2-hunter2") for q in questions
+        }
+        return Judgement(answers=answers, usage=JudgeUsage(calls=1, prompt_tokens=10))
+
+
+def judged(checking: Checking, **departures: Departure) -> HealthCheck:
+    scoring = Scoring([Task()], {"task": 1.0}, JudgeOfUsers(**departures))
+    return replace(checking.check(LinesUser(["how long may I take?"], tokens=7), rounds=1), scoring=scoring)
+
+
+async def test_a_user_whose_inventions_hindered_the_assistant_has_no_score(checking: Checking) -> None:
+    done = await checking.run(judged(checking, two=Departure.HINDERED))
+    kept, hindered = checking.store.conversations(done.id)[:2]
+    assert (kept.value, kept.transcript.end) == (1.0, EndReason.USER_ENDED)
+    assert (hindered.value, hindered.transcript.end) == (None, EndReason.UNFAIR_USER)
+    assert hindered.validity is not None
+    assert hindered.validity.departure is Departure.HINDERED
+    assert hindered.transcript.detail.endswith("made the task harder: wanted a blue box, [redacted:token]")
+    assert hindered.score.judged == JudgeUsage(calls=1, prompt_tokens=10)
+
+
+async def test_users_who_departed_a_little_are_scored_and_told_apart(checking: Checking) -> None:
+    answers = {"one": GOOD, "two": BAD}
+    check = judged(checking, two=Departure.MINOR)
+    checking.assistant = PerIntent(answers)
+    summary = (await checking.run(replace(check, assistant=checking.assistant))).summary
+    assert summary is not None
+    assert (summary.in_spec, summary.out_of_spec) == (
+        Group(conversations=1, mean=1.0),
+        Group(conversations=1, mean=0.0),
+    )
+    assert summary.mean == 0.25
+
+
+class PerIntent(EchoAssistant):
+    """Answers by the intent that the conversation says it plays."""
+
+    def __init__(self, answers: dict[str, str]) -> None:
+        super().__init__()
+        self.answers = answers
+
+    async def open(self, context: ConversationContext) -> EchoAssistant:
+        return EchoAssistant(answer=lambda _: self.answers[context.intent_id])
+
+
+async def test_without_a_judge_nobody_says_whether_users_kept_to_their_intents(checking: Checking) -> None:
+    done = await checking.run(checking.check(LinesUser(["how long may I take?"], tokens=7)))
+    (first, *_) = checking.store.conversations(done.id)
+    assert done.summary is not None
+    assert (done.summary.in_spec, done.summary.out_of_spec) == (None, None)
+    assert first.validity is not None
+    assert (first.validity.departure, first.validity.reason) == (None, "not measured: no judge is configured")
+
+
+async def test_a_check_says_how_its_users_spoke(checking: Checking) -> None:
+    done = await checking.run(checking.check(LinesUser(["how long may I take?"], tokens=7)))
+    assert done.summary is not None
+    assert done.summary.fidelity is not None
+    assert (done.summary.fidelity.conversations, done.summary.fidelity.opener_words) == (4, 5.0)
+    assert done.summary.fidelity.first_turn_diversity == 0.0
+    assert checking.store.check(done.id) == done
+
+
+async def test_fixed_words_say_nothing_about_fidelity(checking: Checking) -> None:
+    summary = (await checking.run()).summary
+    assert summary is not None
+    assert summary.fidelity is None
 
 
 class BrokenScorer:
@@ -275,3 +399,33 @@ async def test_a_check_without_a_user_to_ask_is_aborted_and_nobody_is_blamed(che
     assert (check.status, check.summary) == (CheckStatus.ABORTED, None)
     assert "no memory" in check.reason
     assert checking.assistant.heard == []
+
+
+@dataclass
+class ReportingAssistant(EchoAssistant):
+    """Cancels an order behind the scenes and reports it, as its backend would, before it answers."""
+
+    report: Callable[[ReportedCall], object] = lambda _: None
+    now: Callable[[], datetime] = field(default_factory=Clock)
+    conversation_id: str = ""
+
+    async def open(self, context: ConversationContext) -> ReportingAssistant:
+        self.conversation_id = context.conversation_id
+        return self
+
+    async def send(self, text: str) -> Reply:
+        call = ToolCall(name="cancel", arguments='{"token": "hunter2-hunter2"}', was_reported=True)
+        self.report(ReportedCall(conversation_id=self.conversation_id, id=text, at=self.now(), call=call))
+        return await super().send(text)
+
+
+async def test_reported_tool_calls_are_scored_stored_and_redacted(checking: Checking) -> None:
+    item = ToolCalls(id="cancelled", calls=(ExpectedCall(name="cancel", arguments={"token": "hunter2-hunter2"}),))
+    assistant = ReportingAssistant(report=checking.store.save_reported, now=checking.clock)
+    check = checking.check(rounds=1, at_once=1)
+    suite = replace(check.suite, intents=(intent(checklist=(item,)),))
+    done = await checking.run(replace(check, suite=suite, assistant=assistant))
+    (stored,) = checking.store.conversations(done.id)
+    (call,) = stored.transcript.assistant_turns[0].tool_calls
+    assert (stored.score.value, call.was_reported, call.arguments) == (1.0, True, '{"token": "[redacted:token]"}')
+    assert [seen.quote for seen in stored.score.items[0].evidence] == ['cancel {"token": "[redacted:token]"}']

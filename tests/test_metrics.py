@@ -11,11 +11,11 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from monitor.check import CheckStatus, Snapshot, SuiteSnapshot, Watched
+from monitor.check import CheckStatus, Group, Snapshot, SuiteSnapshot, Watched
 from monitor.metrics import OPENMETRICS, PREFIX, Metrics
 from monitor.transcript import Outcome, Sampled
 from tests.installed import installed
-from tests.web.examples import CHECK, RUNNING, SUMMARY, T0, TURNS, conversation, snapshot
+from tests.web.examples import CHECK, RUNNING, SUMMARY, T0, TURNS, USERS, conversation, snapshot
 
 Series = tuple[str, frozenset[tuple[str, str]]]
 
@@ -50,6 +50,36 @@ def test_scores_come_from_the_newest_valid_check_while_another_one_runs() -> Non
     assert samples[series("valid_share", suite="shop")] == 0.75
     assert samples[series("check_duration_seconds", suite="shop")] == 180
     assert samples[series("check_status", suite="shop", status="running")] == 1
+
+
+def test_users_beyond_their_intents_are_a_figure_of_their_own() -> None:
+    spec = replace(
+        SUMMARY, in_spec=Group(conversations=2, mean=0.9), out_of_spec=Group(conversations=0, mean=None), fidelity=USERS
+    )
+    check = replace(CHECK, summary=spec)
+    samples = scrape(
+        snapshot(
+            SuiteSnapshot(suite="shop", watched=Watched(threshold=0.7), last=check, last_ended=check, last_valid=check)
+        )
+    )
+    assert samples[series("score_in_spec", suite="shop")] == 0.9
+    assert samples[series("conversations_in_spec", suite="shop")] == 2
+    assert samples[series("conversations_out_of_spec", suite="shop")] == 0
+    assert series("score_out_of_spec", suite="shop") not in samples
+
+
+def test_how_users_spoke_is_told_of_the_newest_check_that_ended_as_far_as_it_was_measured() -> None:
+    unclear = replace(CHECK, status=CheckStatus.INCONCLUSIVE, summary=replace(SUMMARY, fidelity=USERS))
+    samples = scrape(
+        snapshot(
+            SuiteSnapshot(
+                suite="shop", watched=Watched(threshold=0.7), last=unclear, last_ended=unclear, last_valid=CHECK
+            )
+        )
+    )
+    told = {name for name in names(samples) if name.startswith("simulator_")}
+    assert told == {"simulator_opener_words", "simulator_first_turn_diversity"}
+    assert samples[series("simulator_opener_words", suite="shop")] == 7.5
 
 
 def test_an_inconclusive_check_moves_the_valid_share_and_leaves_the_score() -> None:
@@ -232,6 +262,14 @@ def test_what_came_before_is_told_beside_what_is() -> None:
     samples = scrape(snapshot(suite))
     assert samples[series("intent_score_previous", suite="shop", intent="well")] == 0.4
     assert samples[series("watched_since_timestamp_seconds", suite="shop")] == T0.timestamp()
+
+
+def test_an_intent_that_has_changed_since_has_no_score_before() -> None:
+    intents = (replace(SUMMARY.intents[0], fingerprint="f-changed"), *SUMMARY.intents[1:])
+    before = replace(CHECK, summary=replace(SUMMARY, intents=intents))
+    samples = scrape(snapshot(replace(snapshot().suites[0], previous_valid=before)))
+    assert series("intent_score_previous", suite="shop", intent="well") not in samples
+    assert samples[series("intent_score_previous", suite="shop", intent="unwell")] == 0.2
 
 
 @pytest.mark.parametrize(("status", "conclusive"), [(CheckStatus.HEALTHY, 1), (CheckStatus.INCONCLUSIVE, 0)])

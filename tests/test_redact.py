@@ -4,13 +4,17 @@ import base64
 import html
 import json
 import re
+from dataclasses import replace
 from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.redact import Redactor
+from monitor.redact import Redactor, redacted, redacted_score
+from monitor.score import ComponentScore, Evidence, ItemScore, Score
+from monitor.transcript import ToolCall
+from tests.store.samples import a_conversation, a_transcript
 
 SECRET = 'p@ss/w+rd "é" & 100%'
 
@@ -126,3 +130,33 @@ def test_redacting_twice_changes_nothing(text: str) -> None:
 def test_a_megabyte_of_beginnings_is_read_through(piece: str) -> None:
     hostile = piece * (1_000_000 // len(piece))
     assert len(Redactor().redact(hostile)) <= len(hostile)
+
+
+def test_a_quote_that_holds_a_part_of_a_secret_is_left_out() -> None:
+    said = "the key is hunter2-hunter2, keep it"
+    quotes = {
+        "key is hunter2": "[redacted:quote]",
+        "key is": "key is",
+        "hunter2-hunter2": "[redacted:token]",
+        "2 s": "2 s",
+    }
+    items = tuple(
+        ItemScore(id=str(n), kind="k", value=0.0, reason="", evidence=(Evidence(turn=0, quote=quote),))
+        for n, quote in enumerate(quotes)
+    )
+    score = Score(value=0.0, reason="", gate=1.0, components=(ComponentScore(name="c", value=0.0, items=items),))
+    shown = redacted_score(score, Redactor(secrets={"token": "hunter2-hunter2"}), [said])
+    assert [seen.quote for item in shown.items for seen in item.evidence] == list(quotes.values())
+
+
+def test_a_quote_of_a_tool_call_that_ends_within_a_secret_is_left_out_whole() -> None:
+    call = ToolCall(name="send", arguments='{"to": "ann", "key": "hunter2-hunter2"}')
+    said = a_transcript()
+    turns = (said.turns[0], replace(said.turns[1], tool_calls=(call,)))
+    seen = Evidence(turn=1, quote='send {"to": "ann", "key": "hunter2-h')
+    item = ItemScore(id="sent", kind="tool_call", value=1.0, reason="", evidence=(seen,))
+    score = Score(value=1.0, reason="", gate=1.0, components=(ComponentScore(name="task", value=1.0, items=(item,)),))
+    talk = a_conversation(transcript=replace(said, turns=turns), score=score)
+    clean = redacted(talk, Redactor(secrets={"key": "hunter2-hunter2"}))
+    assert [one.quote for one in clean.score.items[0].evidence] == ["[redacted:quote]"]
+    assert "hunter2" not in repr(clean)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.score import ComponentScore, ItemScore, checklist_value, compose
+from monitor.score import ComponentScore, ItemScore, JudgeUsage, checklist_value, compose
 
 WEIGHTS = {"task": 0.5, "conduct": 0.1}
 UNIT = st.floats(0, 1)
@@ -79,3 +79,9 @@ def test_passed_needs_half_of_the_score(task: float, conduct: float) -> None:
     score = compose((part("task", task), part("conduct", conduct)), WEIGHTS)
     assert score.value is not None
     assert score.passed == (score.value >= 0.5)
+
+
+def test_what_is_unknown_of_one_judgement_is_unknown_of_two() -> None:
+    known = JudgeUsage(calls=1, prompt_tokens=10, completion_tokens=2, cost=0.5)
+    assert known + known == JudgeUsage(calls=2, prompt_tokens=20, completion_tokens=4, cost=1.0)
+    assert known + JudgeUsage(calls=3) == JudgeUsage(calls=4)

@@ -28,6 +28,7 @@ COPIED = {
 SHIPPED = {
     "config/demo.yaml": "monitor/_config/demo.yaml",
     "config/monitor.yaml": "monitor/_config/monitor.yaml",
+    "config/canaries": "monitor/_config/canaries",
     "config/intents": "monitor/_config/intents",
     "config/prompts": "monitor/_config/prompts",
     "config/schema": "monitor/_config/schema",
@@ -39,6 +40,7 @@ NEEDED = {
     "monitor/_migrations/versions/0001_initial.py",
     "monitor/_config/demo.yaml",
     "monitor/_config/monitor.yaml",
+    "monitor/_config/canaries/good.yaml",
     "monitor/_config/intents/demo.yaml",
     "monitor/_config/intents/baseline.yaml",
     "monitor/_config/prompts/user_examples.txt",

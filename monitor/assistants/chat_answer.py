@@ -37,7 +37,7 @@ def read_completion(document: object) -> ChatAnswer:
     if message.get("function_call") is not None:
         calls.append(_named_call(message["function_call"]))
     text = _content(message.get("content")) or _string(message.get("refusal"), "refusal")
-    return _answer(text, calls, _finish_reason(choice), _usage(completion.get("usage")))
+    return _answer(text, calls, _finish_reason(choice), usage_of(completion.get("usage")))
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class ChatPieces:
         """Take in the data of one event. Raises AssistantFailure with reason malformed."""
         event = _object(document, "event")
         _refuse_error(event)
-        self._usage = _usage(event.get("usage")) or self._usage
+        self._usage = usage_of(event.get("usage")) or self._usage
         for entry in _list(event.get("choices") or [], "choices"):
             choice = _object(entry, "choice")
             if choice.get("index", 0) == 0:
@@ -90,15 +90,19 @@ class ChatPieces:
         ):
             if piece:
                 pieces.append(piece)
+        if delta.get("function_call") is not None:
+            self._add_call(-1, _object(delta["function_call"], "function"))
         for entry in _list(delta.get("tool_calls") or [], "tool_calls"):
             piece_of_call = _object(entry, "tool call")
             index = piece_of_call.get("index", 0)
             if not isinstance(index, int):
                 _malformed("index of a tool call is not a number")
-            function = _object(piece_of_call.get("function") or {}, "function")
-            call = self._calls.setdefault(index, _OpenCall())
-            call.name += _string(function.get("name"), "name of a tool")
-            call.arguments.append(_string(function.get("arguments"), "arguments of a tool call"))
+            self._add_call(index, _object(piece_of_call.get("function") or {}, "function"))
+
+    def _add_call(self, index: int, function: dict[str, object]) -> None:
+        call = self._calls.setdefault(index, _OpenCall())
+        call.name += _string(function.get("name"), "name of a tool")
+        call.arguments.append(_string(function.get("arguments"), "arguments of a tool call"))
 
 
 def error_message(document: object) -> str:
@@ -151,7 +155,8 @@ def _finish_reason(choice: dict[str, object]) -> str | None:
     return printable(reason, 40) or None
 
 
-def _usage(usage: object) -> Usage | None:
+def usage_of(usage: object) -> Usage | None:
+    """The counts of a `usage` document; None where it states none."""
     if not isinstance(usage, dict):
         return None
     known = Usage(

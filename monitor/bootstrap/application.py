@@ -6,14 +6,18 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from starlette.types import ASGIApp
 
 from monitor.assistants.contract import Assistant
+from monitor.bootstrap.canaries import Use, build_canaries, has_canaries
 from monitor.bootstrap.engine import beside, engine_pages, open_residency
+from monitor.bootstrap.experience import experience_facts, experience_scorers
+from monitor.bootstrap.judge import judge_facts, open_judge, quality
 from monitor.bootstrap.parts import (
     channel_names,
     open_assistant,
@@ -21,6 +25,7 @@ from monitor.bootstrap.parts import (
     open_store,
     owner_name,
     redactor,
+    state_sources,
     utc_now,
 )
 from monitor.bootstrap.simulator import Simulator, open_simulator, user_examples
@@ -36,20 +41,26 @@ from monitor.epoch import epoch_of
 from monitor.errors import ConfigError
 from monitor.healthcheck import Decision, HealthCheck
 from monitor.incident import AlertPolicy, Phase, RuleRemoved
+from monitor.judge_metrics import JudgeMetrics
 from monitor.metrics import Metrics
 from monitor.notify.contract import Notifier
 from monitor.rules import MeanPolicy
 from monitor.schedule import longest_pause
 from monitor.scorers.conduct import Conduct
+from monitor.scorers.contract import Judge, UserProbe
 from monitor.scorers.scoring import Scoring
 from monitor.scorers.task import Task
 from monitor.sdnotify import ServiceManager
 from monitor.store import Store
+from monitor.studies.canaries import CanaryStudy
+from monitor.studies.measure import CaseScoring
 from monitor.supervisor import EngineState
+from monitor.validity import QUESTIONS as USER_QUESTIONS
 from monitor.verdict import Severity
 from monitor.web.health import Health
 from monitor.web.operations import operations_app
 from monitor.web.pages import pages_app
+from monitor.web.reports import ToolCallReports
 from monitor.web.server import WebServer
 
 EXTEND_SECONDS = 60.0
@@ -59,7 +70,7 @@ EXTEND_SECONDS = 60.0
 class Application:
     """A monitor that runs: its checks, its outbox and what the world sees. Addresses are None where turned off.
 
-    `news` is set when a message was delivered, for whoever publishes numbers.
+    `news` is set when a message was delivered, for whoever publishes numbers. `canaries` None: they are not scored.
     """
 
     config: Config
@@ -73,6 +84,7 @@ class Application:
     metrics_url: str | None
     pages_url: str | None
     news: asyncio.Event
+    canaries: CanaryStudy | None = None
 
     def daemon(self, manager: ServiceManager) -> Daemon:
         """The application run by the clock."""
@@ -102,6 +114,8 @@ class Application:
             publish=self.publish,
             news=self.news,
             retention_days=settings.store.retention_days,
+            canaries=self.canaries,
+            canary_seconds=settings.canaries.every_seconds,
         )
 
     async def retire_alerts(self) -> None:
@@ -138,12 +152,10 @@ async def open_application(config: Config, manager: ServiceManager) -> AsyncIter
             } | _engine_numbers(config, simulator)
 
         engines = EngineMetrics(engine_pages(config, stack))
-        metrics = Metrics(live, engines=engines.families, suites=config.suites, channels=channel_names(config))
+        judging = _judge_metrics(config)
+        metrics = _metrics(config, live, engines, judging)
         metrics_url, pages_url = _serve(config, stack, store, metrics, pulse)
-        watched = {name: _watched(config, name) for name in config.suites}
-
-        async def publish() -> None:
-            metrics.publish(await store.offload(store.snapshot, watched, now=utc_now()))
+        publish = _publisher(config, store, metrics)
 
         def wait_on(seconds: float) -> None:
             if not pulse.is_ready:
@@ -157,23 +169,28 @@ async def open_application(config: Config, manager: ServiceManager) -> AsyncIter
         pulse.reason = "starting"
         channels = await stack.enter_async_context(open_notifiers(config))
         assistants = await _open_assistants(config, stack)
-        build = partial(
-            build_check,
-            config,
-            simulator=simulator,
-            store=store,
-            channels=channels,
-            base_url=config.settings.public_url or pages_url,
-            publish=publish,
-            user_in_use=residency.in_use if residency else nullcontext,
-        )
+        judge = await stack.enter_async_context(open_judge(config, *([judging.observe] if judging else [])))
+        user_in_use = residency.in_use if residency else nullcontext
+        checks = {
+            name: build_check(
+                config,
+                name,
+                simulator=simulator,
+                judge=judge,
+                assistant=assistants[suite.assistant],
+                store=store,
+                channels=channels,
+                base_url=config.settings.public_url or pages_url,
+                publish=publish,
+                observe=partial(metrics.observe, name),
+                user_in_use=user_in_use,
+            )
+            for name, suite in config.suites.items()
+        }
         yield Application(
             config=config,
             store=store,
-            checks={
-                name: build(name, assistant=assistants[suite.assistant], observe=partial(metrics.observe, name))
-                for name, suite in config.suites.items()
-            },
+            checks=checks,
             sender=Sender(store, channels, owner=owner, on_finished=news.set),
             metrics=metrics,
             pulse=pulse,
@@ -182,7 +199,41 @@ async def open_application(config: Config, manager: ServiceManager) -> AsyncIter
             metrics_url=metrics_url,
             pages_url=pages_url,
             news=news,
+            canaries=_canaries(config, simulator, judge, store, user_in_use),
         )
+
+
+def _metrics(
+    config: Config, live: Callable[[], dict[str, float]], engines: EngineMetrics, judging: JudgeMetrics | None
+) -> Metrics:
+    """What `/metrics` shows."""
+    return Metrics(
+        live,
+        engines=lambda: chain(engines.families(), judging.families() if judging else ()),
+        suites=config.suites,
+        channels=channel_names(config),
+    )
+
+
+def _publisher(config: Config, store: Store, metrics: Metrics) -> Callable[[], Awaitable[None]]:
+    """Takes the numbers of all suites from the store and hands them to `metrics`."""
+    watched = {name: _watched(config, name) for name in config.suites}
+
+    async def publish() -> None:
+        snapshot = await store.offload(store.snapshot, watched, now=utc_now())
+        metrics.publish(snapshot if has_canaries(config) else replace(snapshot, canaries=None))
+
+    return publish
+
+
+def _canaries(
+    config: Config, simulator: Simulator, judge: Judge | None, store: Store, user_in_use: Use
+) -> CanaryStudy | None:
+    """The canaries under the scoring of the checks; None where they are off."""
+    if not has_canaries(config):
+        return None
+    scoring = CaseScoring(scoring=build_scoring(config, simulator.probe, judge), redactor=redactor(config))
+    return build_canaries(config, scoring, epoch_of(epoch_facts(config, simulator.model)), store, user_in_use)
 
 
 async def _open_assistants(config: Config, stack: AsyncExitStack) -> dict[str, Assistant]:
@@ -198,6 +249,7 @@ def build_check(
     suite_name: str,
     *,
     simulator: Simulator,
+    judge: Judge | None,
     assistant: Assistant,
     store: Store,
     channels: Mapping[str, Notifier],
@@ -217,16 +269,19 @@ def build_check(
         valid_share=alerting.valid_share,
         severity=Severity(alerting.severity),
     )
+    scoring = build_scoring(config, simulator.probe, judge)
     return HealthCheck(
         suite=suite,
         user=simulator.user,
         assistant=assistant,
-        scoring=build_scoring(config),
+        scoring=scoring,
         store=store,
         decision=Decision(
             rule=rule,
             policy=AlertPolicy(channels=tuple(channels)),
             surroundings=Surroundings(app=settings.app, environment=settings.environment, base_url=base_url),
+            calibration_days=settings.scoring.calibration_days if scoring.judge else None,
+            canary_seconds=settings.canaries.every_seconds if has_canaries(config) else None,
         ),
         redactor=redactor(config),
         epoch=epoch_of(epoch_facts(config, simulator.model)),
@@ -249,15 +304,29 @@ def _watched(config: Config, suite_name: str) -> Watched:
     return Watched(threshold=config.suites[suite_name].threshold, stale_after_seconds=stale_after)
 
 
-def build_scoring(config: Config) -> Scoring:
-    """The components that the configuration turns on."""
-    return Scoring([Task(), Conduct()], config.settings.scoring.weights)
+def build_scoring(config: Config, probe: UserProbe | None = None, judge: Judge | None = None) -> Scoring:
+    """The components that the configuration turns on. `probe`: the user model, which `experience` needs; `judge`: that
+    of `open_judge`.
+    """
+    task = Task(state_sources(config), redactor(config).redact)
+    return Scoring(
+        [task, quality(), *experience_scorers(config, probe), Conduct()],
+        config.settings.scoring.weights,
+        judge=judge,
+        redactor=redactor(config),
+    )
+
+
+def _judge_metrics(config: Config) -> JudgeMetrics | None:
+    """The judge's figures, None without a judge."""
+    judge = config.settings.judge
+    return JudgeMetrics(has_prices=judge.prices is not None) if judge else None
 
 
 def epoch_facts(config: Config, model: ModelInfo | None) -> dict[str, Any]:
     """What an epoch is made of."""
     simulator = config.settings.simulator
-    facts: dict[str, Any] = {"kind": simulator.kind, "weights": config.settings.scoring.weights}
+    facts: dict[str, Any] = {"kind": simulator.kind, "weights": config.settings.scoring.weights, **judge_facts(config)}
     if simulator.kind == "scripted":
         return facts
     return facts | {
@@ -269,6 +338,8 @@ def epoch_facts(config: Config, model: ModelInfo | None) -> dict[str, Any]:
         "guardrails": simulator.guardrails.model_dump(mode="json", exclude={"preset"}),
         "window": simulator.window,
         "examples": user_examples() if simulator.kind == "prompted" else None,
+        "user_questions": USER_QUESTIONS,
+        **experience_facts(config),
     }
 
 
@@ -290,6 +361,8 @@ def _serve(
         lambda: metrics.snapshot,
         base_url=config.settings.public_url,
         token=server.pages_token.reveal() if server.pages_token else None,
+        calibration_days=config.settings.scoring.calibration_days,
+        reports=ToolCallReports(store.save_reported, redactor(config).redact, utc_now),
     )
     return _listen(stack, metrics_app, server.metrics), _listen(stack, pages, server.pages)
 

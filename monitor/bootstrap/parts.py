@@ -19,7 +19,8 @@ from monitor.notify.contract import Notifier
 from monitor.notify.pagerduty import PagerDuty
 from monitor.notify.slack_bot import SlackBot
 from monitor.notify.slack_webhook import SlackWebhook
-from monitor.redact import Redactor
+from monitor.redact import CONFIGURED_PREFIX, Redactor
+from monitor.scorers.state import StateSource
 from monitor.store import Store, migrate
 
 
@@ -30,8 +31,20 @@ def utc_now() -> datetime:
 
 def redactor(config: Config) -> Redactor:
     """Replaces the configuration's secrets and patterns."""
-    secrets = {f"secret-{number}": secret.reveal() for number, secret in enumerate(config.secrets, 1)}
+    secrets = {f"{CONFIGURED_PREFIX}{number}": secret.reveal() for number, secret in enumerate(config.secrets, 1)}
     return Redactor(config.settings.redact.patterns, secrets)
+
+
+def state_sources(config: Config) -> dict[str, StateSource]:
+    """The systems that tell what the assistant brought about."""
+    return {
+        name: StateSource(
+            url=source.url,
+            token=source.token.reveal() if source.token else None,
+            timeout_seconds=source.timeout_seconds,
+        )
+        for name, source in config.settings.state_sources.items()
+    }
 
 
 def open_store(config: Config) -> Store:

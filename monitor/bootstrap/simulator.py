@@ -24,6 +24,7 @@ from monitor.http import HttpClient
 from monitor.package_data import data_folder
 from monitor.prompt import ChatFormat, FewShotFormat
 from monitor.residency import using
+from monitor.scorers.contract import UserProbe
 from monitor.supervisor import HOPELESS_STARTS, EngineSupervisor, Patience, engine_command
 from monitor.tokens import Vocabulary
 from monitor.user.contract import UserSimulator
@@ -42,9 +43,13 @@ ENGINE_CONNECTIONS = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulator:
-    """The simulated user with what it runs on. `model` None: it needs none; `supervisor` None: somebody else's."""
+    """The simulated user with what it runs on. `model` None: it needs none; `supervisor` None: somebody else's.
+
+    `probe` tells what the user model expects; None where there is no model.
+    """
 
     user: UserSimulator
+    probe: UserProbe | None = None
     model: ModelInfo | None = None
     client: Completions | None = None
     supervisor: EngineSupervisor | None = None
@@ -69,7 +74,8 @@ async def open_simulator(
             # Hours may pass between two checks, and a server that is away must be known before.
             watching = asyncio.create_task(pool.watch(), name="watch-servers")
             stack.callback(watching.cancel)
-        yield Simulator(user=_user(config, pool, info), model=info, client=pool, supervisor=supervisor)
+        user = _user(config, pool, info)
+        yield Simulator(user=user, probe=user, model=info, client=pool, supervisor=supervisor)
 
 
 def user_examples() -> str:
@@ -193,7 +199,7 @@ def _return_of(supervisor: EngineSupervisor) -> Callable[[], Awaitable[None]]:
     return recover
 
 
-def _user(config: Config, client: Completions, info: ModelInfo) -> UserSimulator:
+def _user(config: Config, client: Completions, info: ModelInfo) -> PromptedUser | UserLm:
     settings = config.settings.simulator
     vocabulary = Vocabulary(info.tokenizer)
     model = UserModel(

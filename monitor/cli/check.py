@@ -7,7 +7,9 @@ import os
 import secrets
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import asdict
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import click
@@ -15,9 +17,10 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.bootstrap.application import build_check
+from monitor.bootstrap.judge import open_judge
 from monitor.bootstrap.parts import open_assistant, open_notifiers, open_store, owner_name
 from monitor.bootstrap.simulator import open_simulator
-from monitor.check import CheckRecord, Conversation, Trigger, counted
+from monitor.check import CheckRecord, Conversation, Group, Trigger, counted
 from monitor.cli.context import (
     Output,
     choose_suite,
@@ -33,6 +36,8 @@ from monitor.cli.progress import CheckProgress, model_waiting
 from monitor.config import Config
 from monitor.delivery import Sender
 from monitor.errors import ConfigError
+from monitor.fidelity import PUBLISHED, Fidelity
+from monitor.score import MEASURES, measures
 from monitor.store import Store
 from monitor.text import printable
 
@@ -98,6 +103,7 @@ async def run_check(config: Config, name: str, store: Store, *, seed: int | None
             config,
             name,
             simulator=simulator,
+            judge=await stack.enter_async_context(open_judge(config)),
             assistant=assistant,
             store=store,
             channels=channels,
@@ -134,6 +140,10 @@ def describe(check: CheckRecord, conversations: Sequence[Conversation]) -> dict[
         "average_score_completed": summary.mean_scored,
         "standard_error": summary.standard_error,
         "success_rate": summary.success_rate,
+        "in_spec": _group(summary.in_spec),
+        "out_of_spec": _group(summary.out_of_spec),
+        "fidelity": _fidelity(summary.fidelity),
+        **_measures(counted(conversations)),
         "average_turns": summary.average_turns,
         "total_tests": summary.planned,
         "valid_tests": summary.valid,
@@ -157,6 +167,26 @@ def describe(check: CheckRecord, conversations: Sequence[Conversation]) -> dict[
     }
 
 
+def _measures(conversations: Sequence[Conversation]) -> dict[str, float | None]:
+    """The mean of each measure over the conversations that have it."""
+    found = [measures(conversation.score) for conversation in conversations]
+    means: dict[str, float | None] = {}
+    for name in MEASURES:
+        values = [value for one in found if (value := one[name]) is not None]
+        means[name] = fmean(values) if values else None
+    return means
+
+
+def _group(group: Group | None) -> dict[str, Any] | None:
+    return {"conversations": group.conversations, "average_score": group.mean} if group else None
+
+
+def _fidelity(fidelity: Fidelity | None) -> dict[str, Any] | None:
+    """The measures, and beside them what is published of people and of models that play users."""
+    published = {name: dict(known) for name, known in PUBLISHED.items()}
+    return {**asdict(fidelity), "published": published} if fidelity else None
+
+
 def _result(conversation: Conversation) -> dict[str, Any]:
     transcript, score = conversation.transcript, conversation.score
     return {
@@ -169,9 +199,11 @@ def _result(conversation: Conversation) -> dict[str, Any]:
         "detail": transcript.detail,
         "score": conversation.value,
         "passed": score.passed,
+        "user_departure": conversation.validity.departure if conversation.validity else None,
         "turns": len(transcript.user_turns),
         "duration_seconds": transcript.duration_seconds,
         "components": {component.name: component.value for component in score.components},
+        **measures(score),
     }
 
 
@@ -192,6 +224,9 @@ def show(check: CheckRecord, threshold: float) -> None:
         f"average {number(summary.mean)}{margin} (threshold {threshold:.2f}), "
         f"success rate {number(summary.success_rate)}"
     )
+    for name, group in (("kept to", summary.in_spec), ("went beyond", summary.out_of_spec)):
+        if group is not None:
+            out.say(f"average {number(group.mean)} over {group.conversations} whose user {name} the intent")
     out.say(f"{outcomes or 'no conversations'}; {printable(check.reason)}")
     out.say(f"check {check.id}, seed {check.seed}, epoch {check.epoch}, {check.duration_seconds:.1f} s")
 

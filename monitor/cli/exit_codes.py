@@ -20,7 +20,9 @@ class ExitCode(enum.IntEnum):
     INSUFFICIENT_DATA = 3
     """Too few valid conversations to say anything about the assistant."""
     INFRASTRUCTURE = 4
-    """Database, schema, lock, engine, model or an address: something that the monitor stands on."""
+    """Database, schema, lock, engine, model, an address, or scores that canaries call sick: something that the monitor
+    stands on.
+    """
     INTERNAL = 5
     """A fault of the monitor itself."""
     INTERRUPTED = 130

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,22 +15,48 @@ from monitor.cli.exit_codes import ExitCode
 from monitor.config import Config, describe, summarize
 from monitor.errors import ConfigError
 from monitor.incident import Alert, NotificationKind
+from monitor.lint import Finding, Severity, lint
 from monitor.notify.contract import DeliveryResult, Message, Notifier, Ok
 from monitor.store import migrate
-from monitor.verdict import Severity
+from monitor.text import printable
+from monitor.verdict import Severity as AlertSeverity
+
+FINDING_CHARACTERS = 400
 
 
 @click.command("validate")
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def show_validation(config_path: Path | None, *, as_json: bool) -> int:
-    """Read the configuration and show what is in force; exit code 2 with every problem if it is wrong."""
+@click.option("--strict", is_flag=True, help="Refuse what is only warned about in intents as well.")
+def show_validation(config_path: Path | None, *, as_json: bool, strict: bool) -> int:
+    """Read the configuration and show what is in force; exit code 2 with every problem if it or an intent is wrong."""
     config = read_config(config_path)
+    found = list(_lint(config))
     if as_json:
-        print_json(summarize(config, utc_now()))
+        listed = [{"suite": suite} | asdict(finding) for suite, finding in found]
+        print_json(summarize(config, utc_now()) | {"intents": listed})
     else:
         tell(describe(config, utc_now()))
+    refused = []
+    for suite, finding in found:
+        line = printable(f"{suite}/{finding}", FINDING_CHARACTERS)
+        if strict or finding.severity is Severity.ERROR:
+            refused.append(line)
+        elif not as_json:
+            tell(f"{finding.severity:<10} {line}")
+    if refused:
+        raise ConfigError(refused)
     return ExitCode.HEALTHY
+
+
+def _lint(config: Config) -> Iterator[tuple[str, Finding]]:
+    """What the linter finds in the intents, with the suite; one that several suites play is looked at once."""
+    seen: set[str] = set()
+    for_userlm = config.settings.simulator.kind == "userlm"
+    for name, suite in config.suites.items():
+        fresh = [intent for intent in suite.intents if intent.fingerprint not in seen]
+        seen |= {intent.fingerprint for intent in fresh}
+        yield from ((name, finding) for finding in lint(fresh, for_userlm=for_userlm, now=utc_now()))
 
 
 @click.command("test-alert")
@@ -73,7 +101,7 @@ def _test_alert(config: Config, incident_id: str) -> Alert:
         suite="test",
         scope="test/overall",
         rule="test",
-        severity=Severity.INFO,
+        severity=AlertSeverity.INFO,
         dedup_key=f"{settings.app}:{settings.environment}:test:{incident_id[:8]}",
         incident_id=incident_id,
         title="Test of the alert channel: nothing is wrong",

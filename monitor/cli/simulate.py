@@ -15,6 +15,7 @@ from rich.text import Text
 
 from monitor.assistants.contract import ConversationContext
 from monitor.bootstrap.application import build_scoring, epoch_facts
+from monitor.bootstrap.judge import open_judge
 from monitor.bootstrap.parts import open_assistant, redactor, utc_now
 from monitor.bootstrap.simulator import open_simulator
 from monitor.check import Conversation
@@ -32,13 +33,11 @@ from monitor.cli.context import terminal as console
 from monitor.cli.exit_codes import ExitCode
 from monitor.cli.progress import model_waiting
 from monitor.config import Config
+from monitor.conversing import Conversing
 from monitor.epoch import epoch_of
 from monitor.errors import ConfigError
 from monitor.intent import Intent, Suite
-from monitor.redact import redacted
-from monitor.scorers.contract import Case
 from monitor.seeds import derive
-from monitor.simulate import simulate as play
 from monitor.text import printable
 from monitor.transcript import Role, Turn
 
@@ -91,25 +90,17 @@ async def _play(
             intent_id=intent.id,
             deadline=asyncio.get_running_loop().time() + timeout,
         )
-        drawn = derive(seed, intent.id, intent.persona, 0, 1)
-        transcript = await play(intent, simulator.user, assistant, context, seed=drawn, now=utc_now, on_turn=on_turn)
-        case = Case(intent=intent, transcript=transcript, conversation_id=context.conversation_id)
-    return redacted(
-        Conversation(
-            id=context.conversation_id,
-            check_id=context.check_id,
-            intent_id=intent.id,
-            fingerprint=intent.fingerprint,
-            persona=intent.persona,
-            round=0,
-            attempt=1,
-            seed=drawn,
+        conversing = Conversing(
+            user=simulator.user,
+            assistant=assistant,
+            scoring=build_scoring(config, simulator.probe, await stack.enter_async_context(open_judge(config))),
+            redactor=redactor(config),
             epoch=epoch_of(epoch_facts(config, simulator.model)),
-            transcript=transcript,
-            score=await build_scoring(config).score(case, seed=drawn),
-        ),
-        redactor(config),
-    )
+            now=utc_now,
+        )
+        return await conversing.play(
+            intent, context, seed=derive(seed, intent.id, intent.persona, 0, 1), on_turn=on_turn
+        )
 
 
 def _find(suite: Suite, intent_id: str) -> Intent:
@@ -139,10 +130,18 @@ def _show_end(out: Output, conversation: Conversation, seed: int) -> None:
     detail = f": {printable(transcript.detail)}" if transcript.detail else ""
     out.say(f"\n{transcript.outcome} ({transcript.end}){detail}")
     out.say(f"score {number(score.value)}{f' ({printable(score.reason)})' if score.reason else ''}, seed {seed}")
+    if conversation.validity and conversation.validity.departure:
+        out.say(f"user beyond its intent: {conversation.validity.departure}, {printable(conversation.validity.reason)}")
     for component in score.components:
         out.say(f"  {component.name} {number(component.value)} {printable(component.reason)}".rstrip())
         for item in component.items:
             out.say(Text.assemble(f"    {item.id}: {number(item.value)}  ", (printable(item.reason), "dim")))
+
+
+def _user(conversation: Conversation) -> dict[str, Any] | None:
+    """Whether the user kept to its intent, and why that is known or is not."""
+    validity = conversation.validity
+    return {"departure": validity.departure, "reason": validity.reason} if validity else None
 
 
 def _report(conversation: Conversation, seed: int) -> dict[str, Any]:
@@ -156,6 +155,7 @@ def _report(conversation: Conversation, seed: int) -> dict[str, Any]:
         "score": score.value,
         "passed": score.passed,
         "reason": score.reason,
+        "user": _user(conversation),
         "turns": [{"role": turn.role.value, "text": turn.text} for turn in transcript.turns],
         "items": [{"id": item.id, "value": item.value, "reason": item.reason} for item in score.items],
     }

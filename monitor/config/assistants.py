@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
@@ -92,16 +93,21 @@ class AssistantSettings(Section):
             if name.lower() in _OURS:
                 problems.append((name, "is set by the monitor itself; remove this header"))
         problems += [(f"headers.{name}", _NOT_HERE) for name in self.headers if _SECRET_NAME.search(name)]
-        problems += [
-            (f"extra_body.{name}", _NOT_THERE)
-            for name, value in self.extra_body.items()
-            if _SECRET_NAME.search(name) and _holds_text(value)
-        ]
+        problems += secrets_in(self.extra_body)
         if self.turn_timeout_seconds > self.conversation_timeout_seconds:
             problems.append(("turn_timeout", "is longer than conversation_timeout; shorten it"))
         if problems:
             raise wrong(*problems)
         return self
+
+
+def secrets_in(extra_body: Mapping[str, JsonValue]) -> list[tuple[str, str]]:
+    """The fields that look like a secret, each with what to do about it."""
+    return [
+        (f"extra_body.{name}", _NOT_THERE)
+        for name, value in extra_body.items()
+        if _SECRET_NAME.search(name) and _holds_text(value)
+    ]
 
 
 def _holds_text(value: JsonValue) -> bool:

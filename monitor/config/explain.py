@@ -60,6 +60,17 @@ def validate(model: type[M], root: Node, around: Surroundings, file: object, pro
         return None
 
 
+def explained(model: type[BaseModel], error: ValidationError) -> list[str]:
+    """What is wrong with a value that stands in no file of its own: the dotted key and a text each."""
+    found = [
+        (location, text)
+        for one in error.errors(include_url=False)
+        if not _is_echo(one)
+        for location, text in _texts(model, one)
+    ]
+    return [": ".join(filter(None, [".".join(map(str, location)), text])) for location, text in found]
+
+
 def locate(root: Node, location: Location) -> tuple[int, str]:
     """Line and dotted path. What is not in the tree (a missing key, say) has the line of what it should be in."""
     node: Node | None = root

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -27,6 +26,7 @@ from pydantic.types import Strict
 from pydantic_core import PydanticCustomError, core_schema
 
 from monitor.config.secrets import surroundings
+from monitor.patterns import refuse_empty
 
 T = TypeVar("T")
 UNIX = "unix://"
@@ -87,14 +87,7 @@ def check_server_url(value: str) -> str:
 
 def check_pattern(value: str) -> str:
     """The regular expression itself. Raises ValueError when it is wrong or matches the empty text."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            compiled = re.compile(value, re.IGNORECASE)
-    except (re.error, OverflowError, RecursionError) as exc:
-        raise ValueError(f"not a regular expression of Python ({exc}); put it in single quotes") from exc
-    if compiled.search(""):
-        raise ValueError("a regular expression that matches the empty text, so it says nothing; make it narrower")
+    refuse_empty(value)
     return value
 
 

@@ -3,116 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Self
 
-from jsonschema import Draft7Validator, Draft201909Validator, Draft202012Validator
-from jsonschema.exceptions import SchemaError
-from pydantic import Discriminator, Field, JsonValue, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from monitor.config.explain import validate
-from monitor.config.fields import Many, Name, Pattern, Section, Text, wrong
+from monitor.config.checklist import Item, Weight
+from monitor.config.explain import explained, validate
+from monitor.config.fields import Many, Name, Section, Text, wrong
 from monitor.config.problems import Problems
 from monitor.config.secrets import Surroundings
 from monitor.config.yaml_source import Node
-from monitor.intent import ChecklistItem, Forbidden, Intent, JsonSchema, JudgeQuestion, RequiredFact
+from monitor.errors import ConfigError
+from monitor.intent import ChecklistItem, Intent
 
 MAX_INTENTS = 1000
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
-DIALECTS = {
-    DIALECT: Draft202012Validator,
-    "https://json-schema.org/draft/2019-09/schema": Draft201909Validator,
-    "http://json-schema.org/draft-07/schema": Draft7Validator,
-}
-
-Weight = Annotated[float, Field(gt=0, le=1_000_000)]
-
-
-class RequiredFactItem(Section):
-    """Holds when a pattern or a number occurs in what the assistant said."""
-
-    id: Name
-    kind: Literal["required_fact"]
-    patterns: Many[Pattern] = ()
-    """Regular expressions, case ignored; one is enough."""
-    number: float | None = None
-    """A number, however it is written."""
-    turns: Literal["any", "last"] = "any"
-    """Which of the assistant's turns are looked at."""
-    weight: Weight = 1.0
-    critical: bool = False
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if not self.patterns and self.number is None:
-            raise wrong(("", "can never hold; add patterns or number"))
-        return self
-
-    def value(self) -> RequiredFact:
-        """The item as the scorers know it."""
-        return RequiredFact(**self.model_dump())
-
-
-class ForbiddenItem(Section):
-    """Fails, and zeroes the score, when a pattern occurs in what the assistant said."""
-
-    id: Name
-    kind: Literal["forbidden"]
-    patterns: Many[Pattern] = Field(min_length=1)
-    weight: Weight = 1.0
-    critical: bool = True
-
-    def value(self) -> Forbidden:
-        """The item as the scorers know it."""
-        return Forbidden(**self.model_dump())
-
-
-class JsonSchemaItem(Section):
-    """Holds when the assistant said a JSON document that satisfies a schema."""
-
-    id: Name
-    kind: Literal["json_schema"]
-    json_schema: dict[str, JsonValue] = Field(alias="schema")
-    turns: Literal["any", "last"] = "any"
-    weight: Weight = 1.0
-    critical: bool = False
-
-    @field_validator("json_schema")
-    @classmethod
-    def _is_schema(cls, schema: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        dialect = schema.get("$schema", DIALECT)
-        if not isinstance(dialect, str) or dialect.rstrip("#") not in DIALECTS:
-            raise ValueError(f"a JSON schema of an unknown kind; leave out $schema or write {DIALECT}")
-        if any(not reference.startswith("#") for reference in _references(schema)):
-            raise ValueError("refers to another document ($ref); copy it in, since nothing is fetched")
-        try:
-            DIALECTS[dialect.rstrip("#")].check_schema(schema)
-        except SchemaError as exc:
-            where = "".join(f"[{step!r}]" for step in exc.absolute_path)
-            raise ValueError(f"not a JSON schema: {where or 'the whole'} is not what {exc.validator} asks for") from exc
-        return schema
-
-    def value(self) -> JsonSchema:
-        """The item as the scorers know it."""
-        return JsonSchema(schema=self.json_schema, **self.model_dump(exclude={"json_schema"}))
-
-
-class JudgeItem(Section):
-    """A yes/no question for a judge; yes is good."""
-
-    id: Name
-    kind: Literal["judge"]
-    question: Text
-    weight: Weight = 1.0
-    critical: bool = False
-
-    def value(self) -> JudgeQuestion:
-        """The item as the scorers know it."""
-        return JudgeQuestion(**self.model_dump())
-
-
-Item = Annotated[RequiredFactItem | ForbiddenItem | JsonSchemaItem | JudgeItem, Discriminator("kind")]
+INLINE_ID = "inline"
 
 
 class IntentSettings(Section):
@@ -168,6 +74,16 @@ def read_intents(path: Path, root: Node, around: Surroundings, problems: Problem
     return tuple(intent.value() for intent in file.intents) if file else ()
 
 
+def intent_from(value: object) -> Intent:
+    """The intent that a JSON object describes as files do; its `id` may be left out. Raises ConfigError."""
+    if isinstance(value, dict):
+        value = {"id": INLINE_ID, **value}
+    try:
+        return IntentSettings.model_validate(value, context=Surroundings(Path(), {})).value()
+    except ValidationError as exc:
+        raise ConfigError(explained(IntentSettings, exc)) from exc
+
+
 def _refuse_duplicates(path: Path, root: Node, problems: Problems) -> None:
     """Look at the tree, not at the models: a file with other problems is told about these as well."""
     listed = root.value.get("intents") if isinstance(root.value, dict) else None
@@ -180,14 +96,3 @@ def _refuse_duplicates(path: Path, root: Node, problems: Problems) -> None:
             text = f"the id {node.value} is taken (line {seen[node.value]}); make ids differ"
             problems.add(path, node.line, f"intents[{number}].id", text)
         seen.setdefault(node.value, node.line)
-
-
-def _references(schema: JsonValue) -> Iterator[str]:
-    if isinstance(schema, dict):
-        for key, child in schema.items():
-            if key in {"$ref", "$dynamicRef"} and isinstance(child, str):
-                yield child
-            yield from _references(child)
-    elif isinstance(schema, list):
-        for child in schema:
-            yield from _references(child)

@@ -14,7 +14,7 @@ from monitor.config.problems import Problems
 from monitor.config.secrets import Secret, Surroundings
 from monitor.config.settings import Settings
 from monitor.config.yaml_source import Node, read_bytes, read_tree
-from monitor.intent import Intent, JudgeQuestion, Suite
+from monitor.intent import Intent, JudgeQuestion, State, Suite
 from monitor.schedule import Schedule
 
 
@@ -114,15 +114,20 @@ def _check_intents(file: Path, root: Node, intents: tuple[Intent, ...], settings
     """What an intent needs under these settings, beyond being well formed."""
     for number, intent in enumerate(intents):
         line, key = locate(root, ("intents", number))
-        if "task" in settings.scoring.weights and not _measurable(intent):
+        if "task" in settings.scoring.weights and not _measurable(intent, settings):
             text = f"nothing in the checklist of {intent.id} can be measured, so it has no score; add an item"
             problems.add(file, line, key, text)
+        for item in intent.checklist:
+            if isinstance(item, State) and item.source not in settings.state_sources:
+                known = ", ".join(settings.state_sources) or "none"
+                text = f"{item.id} asks {item.source}, which state_sources does not name; known: {known}"
+                problems.add(file, line, f"{key}.checklist", text)
         if settings.simulator.kind == "scripted" and not (intent.script or intent.opening):
             problems.add(file, line, key, f"the scripted user has nothing to say in {intent.id}; add script")
 
 
-def _measurable(intent: Intent) -> bool:
-    return any(not isinstance(item, JudgeQuestion) for item in intent.checklist)
+def _measurable(intent: Intent, settings: Settings) -> bool:
+    return any(settings.judge or not isinstance(item, JudgeQuestion) for item in intent.checklist)
 
 
 def _config(path: Path, settings: Settings, intents: Mapping[Path, tuple[Intent, ...]], content_hash: str) -> Config:
@@ -173,5 +178,5 @@ def _warnings(settings: Settings, suites: Mapping[str, Suite]) -> Iterator[str]:
         if every is not None and suite.timeout_seconds > every:
             yield f"suites.{name}: timeout is longer than the interval; checks that overlap are skipped"
         judged = sum(isinstance(item, JudgeQuestion) for i in suites[name].intents for item in i.checklist)
-        if judged:
+        if judged and settings.judge is None:
             yield f"suites.{name}: {judged} checklist items need a judge and are left out of the score"

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, model_validator
 
 from monitor.config.assistants import AssistantSettings
+from monitor.config.canaries import CanariesSettings
+from monitor.config.experience import why_not
 from monitor.config.fields import (
     Address,
     Folder,
@@ -21,8 +23,10 @@ from monitor.config.fields import (
     check_url,
     wrong,
 )
+from monitor.config.judge import NO_JUDGE, JudgeSettings, with_quality
 from monitor.config.secrets import Secret, SecretEnv, SecretFile
 from monitor.config.simulator import SimulatorSettings
+from monitor.config.state_sources import StateSourceSettings
 from monitor.config.suites import AlertingSettings, ScoringSettings, SuiteSettings
 
 SLACK_URL = "https://slack.com/api/"
@@ -190,10 +194,30 @@ class Settings(Section):
     simulator: SimulatorSettings
     assistants: dict[Name, AssistantSettings] = Field(min_length=1)
     suites: dict[Name, SuiteSettings] = Field(min_length=1)
+    state_sources: dict[Name, StateSourceSettings] = Field(default_factory=dict, max_length=100)
+    """Systems that checklist items of the kind `state` ask, by name."""
     scoring: ScoringSettings = ScoringSettings()
+    judge: JudgeSettings | None = None
+    canaries: CanariesSettings = CanariesSettings()
     alerting: AlertingSettings = AlertingSettings()
     notify: NotifySettings = NotifySettings()
     store: StoreSettings = StoreSettings()
     server: WebSettings = WebSettings()
     redact: RedactSettings = RedactSettings()
     logging: LoggingSettings = LoggingSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _weigh_what_a_judge_measures(cls, data: object) -> object:
+        return with_quality(data)
+
+    @model_validator(mode="after")
+    def _components_are_measurable(self) -> Self:
+        why = {
+            "quality": NO_JUDGE if self.judge is None else None,
+            "experience": why_not(self.simulator, self.scoring.experience),
+        }
+        on = self.scoring.weights
+        if problems := [(f"scoring.weights.{name}", text) for name, text in why.items() if text and name in on]:
+            raise wrong(*problems)
+        return self

@@ -7,10 +7,14 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from monitor.config.durations import Duration, DurationOrZero, parse_duration
+from monitor.config.experience import ExperienceSettings
 from monitor.config.fields import Folder, Name, Section, Share, wrong
 from monitor.schedule import Cron, Every, Schedule
 
 SHORTEST_INTERVAL_SECONDS = 1.0
+COMPONENTS = frozenset({"task", "quality", "experience", "conduct"})
+DEFAULT_WEIGHTS = {"task": 0.50, "conduct": 0.10}
+"""Of what needs no model; `judge` adds what a judge can measure."""
 
 
 class ScheduleSettings(Section):
@@ -77,15 +81,21 @@ class SuiteSettings(Section):
 class ScoringSettings(Section):
     """The components of a score and their weights."""
 
-    weights: dict[str, float] = Field(default={"task": 0.50, "conduct": 0.10}, min_length=1)
-    """`task`: the checklist of the intent; `conduct`: repetition, broken text, refusals, slowness."""
+    weights: dict[str, float] = Field(default=DEFAULT_WEIGHTS, min_length=1)
+    """`task`: the checklist of the intent; `quality`: six general questions to a judge, on by default where there is
+    one; `experience`: the user's side, by the user model; `conduct`: repetition, broken text, refusals, slowness.
+    """
+    experience: ExperienceSettings | None = None
+    """Constants of `experience` for a user model for which none come with the package."""
+
+    calibration_days: int = Field(default=90, ge=1, le=36_500)
+    """From this age on what `calibrate` found about a judge counts as stale."""
 
     @field_validator("weights")
     @classmethod
     def _are_measurable(cls, weights: dict[str, float]) -> dict[str, float]:
-        problems = [(f"{name}", _UNMEASURABLE[name]) for name in weights if name in _UNMEASURABLE]
-        unknown = weights.keys() - _UNMEASURABLE.keys() - {"task", "conduct"}
-        problems += [(name, "no such component; write task or conduct") for name in sorted(unknown)]
+        unknown = sorted(weights.keys() - COMPONENTS)
+        problems = [(name, "no such component; write task, quality, experience or conduct") for name in unknown]
         problems += [
             (name, "must be above 0; leave out a component to turn it off")
             for name, weight in weights.items()
@@ -94,12 +104,6 @@ class ScoringSettings(Section):
         if problems:
             raise wrong(*problems)
         return weights
-
-
-_UNMEASURABLE = {
-    "quality": "needs a judge, which this version does not have; remove it",
-    "experience": "needs constants measured for the user model, which this version does not have; remove it",
-}
 
 
 class AlertingSettings(Section):

@@ -98,7 +98,11 @@ def short_key(key: str) -> str:
 
 
 def _details(kind: NotificationKind, alert: Alert) -> Json:
+    judge: Json = {"judge": alert.judge.value} if alert.judge else {}
+    canaries: Json = {"canaries": alert.canaries.value} if alert.canaries else {}
     return {
+        **judge,
+        **canaries,
         "kind": kind.value,
         "reason": printable(alert.reason, _REASON_LIMIT),
         "average": alert.average,

@@ -110,6 +110,10 @@ def _fields(kind: NotificationKind, alert: Alert) -> list[Json]:
         ("Rule", f"{_code(alert.rule)}, {alert.severity.value}"),
         ("Opened", _time(alert.opened_at)),
     ]
+    if alert.judge is not None:
+        pairs.append(("Judge", alert.judge.value))
+    if alert.canaries is not None:
+        pairs.append(("Canaries", alert.canaries.value))
     if kind is not NotificationKind.OPEN:
         pairs.append(("Duration", _duration(alert)))
     return [_mrkdwn(f"*{name}*\n{value}") for name, value in pairs]

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from monitor.intent import Intent
-from monitor.score import ComponentScore, Evidence, JudgeUsage
-from monitor.transcript import Transcript
+from monitor.score import ComponentScore, Evidence, ItemScore, JudgeUsage
+from monitor.transcript import Foreseen, Transcript, Turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A conversation to be scored. `conversation_id` is what the assistant knows it by; empty: from elsewhere."""
+    """A conversation to be scored. `conversation_id` is what the assistant knows it by; empty: from elsewhere.
+
+    `hidden`: by the id of a forbidden item, where it was said in a text that redaction has since replaced. `is_fresh`:
+    the conversation has just ended, so that the state of the world is still of its making; later there is only what
+    was `known` then, by the id of a state item.
+    """
 
     intent: Intent
     transcript: Transcript
     conversation_id: str = ""
+    hidden: Mapping[str, tuple[Evidence, ...]] = field(default_factory=dict)
+    is_fresh: bool = False
+    known: Mapping[str, ItemScore] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +55,16 @@ class Judgement:
 
     answers: Answers
     usage: JudgeUsage
+
+
+class UserProbe(Protocol):
+    """A user model that tells how likely given next user turns are."""
+
+    async def foresee(
+        self, intent: Intent, turns: Sequence[Turn], texts: Sequence[str], *, conversation: str
+    ) -> Foreseen:
+        """Of `texts` after `turns`. Raises CompletionFailure or EngineFailure."""
+        ...
 
 
 class Scorer(Protocol):

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from monitor.intent import ChecklistItem, Forbidden, JsonSchema, JudgeQuestion, RequiredFact
+from monitor.intent import ChecklistItem, Forbidden, JsonSchema, JudgeQuestion, RequiredFact, State, ToolCalls
 from monitor.score import ComponentScore, ItemScore, checklist_value
+from monitor.scorers.arguments import Redact
 from monitor.scorers.contract import Answers, Case, Question
-from monitor.scorers.items import score_forbidden, score_json_schema, score_required_fact
+from monitor.scorers.facts import score_required_fact
+from monitor.scorers.items import answered, score_forbidden
+from monitor.scorers.json_items import score_json_schema
+from monitor.scorers.state import Sources, score_state
+from monitor.scorers.tool_calls import score_tool_calls
 
 
 class Task:
-    """A `Scorer`. Without a judge its questions are shown as not measured and left out of the sums."""
+    """A `Scorer`. Without a judge its questions are shown as not measured and left out of the sums.
+
+    `sources`: the systems that items of the kind `state` ask; `redact` hides what must not be stored.
+    """
 
     name = "task"
+
+    def __init__(self, sources: Sources | None = None, redact: Redact = str) -> None:
+        self._sources: Sources = sources or {}
+        self._redact = redact
 
     def questions(self, case: Case) -> Sequence[Question]:
         """Those of the checklist."""
@@ -34,22 +46,19 @@ class Task:
             case RequiredFact():
                 return score_required_fact(item, case.transcript)
             case Forbidden():
-                return score_forbidden(item, case.transcript)
+                return score_forbidden(item, case.transcript, case.hidden.get(item.id, ()))
             case JsonSchema():
                 return score_json_schema(item, case.transcript)
+            case ToolCalls():
+                return score_tool_calls(item, case.transcript, self._redact)
+            case State():
+                return await score_state(item, case, self._sources, self._redact)
             case JudgeQuestion():
                 return _judged(item, answers)
 
 
 def _judged(item: JudgeQuestion, answers: Answers) -> ItemScore:
     answer = answers.get(item.id)
-    return ItemScore(
-        id=item.id,
-        kind=item.kind,
-        value=answer.value if answer else None,
-        reason=answer.reason if answer else "not measured: no judge is configured",
-        weight=item.weight,
-        critical=item.critical,
-        is_on=answer is not None,
-        evidence=answer.evidence if answer else (),
-    )
+    if answer is None:
+        return answered(item, None, "not measured: no judge is configured", is_on=False)
+    return answered(item, answer.value, answer.reason, answer.evidence)

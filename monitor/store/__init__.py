@@ -5,6 +5,7 @@
 
 from monitor.store.closing import AlertChanges, Closing
 from monitor.store.outbox import Claim, NotificationDraft
+from monitor.store.rescores import ConversationFilter
 from monitor.store.store import Store
 
-__all__ = ["AlertChanges", "Claim", "Closing", "NotificationDraft", "Store"]
+__all__ = ["AlertChanges", "Claim", "Closing", "ConversationFilter", "NotificationDraft", "Store"]

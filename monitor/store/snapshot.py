@@ -1,4 +1,4 @@
-"""Everything that `/metrics` shows, read in seven queries whatever the number of suites."""
+"""Everything that `/metrics` shows, read in eight queries whatever the number of suites."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, desc, func, select, union_all
 
 from monitor.check import CheckRecord, CheckStatus, Snapshot, SuiteSnapshot, Watched
 from monitor.incident import NotificationKind, NotificationStatus
-from monitor.store import counters
+from monitor.store import canaries, counters
 from monitor.store.checks import ALERTING
 from monitor.store.rows import value_from
 from monitor.store.tables import check, incident, notification, schedule_slot, verdict
@@ -36,6 +36,7 @@ def take(connection: Connection, suites: Mapping[str, Watched], *, now: datetime
         conversations={(suite, Outcome(outcome)): n for (suite, outcome), n in talks.items()},
         notifications=_notifications(connection),
         incidents_open=_open_incidents(connection),
+        canaries=canaries.newest(connection),
     )
 
 
@@ -57,12 +58,17 @@ def _suites(connection: Connection, suites: Mapping[str, Watched]) -> tuple[Suit
             last=next(iter(found[suite]), None),
             last_ended=next((c for c in found[suite] if c.status in ENDED), None),
             last_valid=(best := valid[suite][0]),
-            previous_valid=valid[suite][1],
+            previous_valid=_comparable(best, valid[suite][1]),
             watched_since=since.get(suite),
             verdicts=tuple(verdicts[best.id]) if best else (),
         )
         for suite, watched in suites.items()
     )
+
+
+def _comparable(newest: CheckRecord | None, before: CheckRecord | None) -> CheckRecord | None:
+    """The check before, if both are of one epoch."""
+    return before if newest and before and newest.epoch == before.epoch else None
 
 
 def _newest_ids(suite: str) -> Iterator[Select[tuple[str]]]:

@@ -17,10 +17,24 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from monitor.check import CheckRecord, CheckStatus, Conversation, Slot, Snapshot, Watched
+from monitor.calibration import Calibration
+from monitor.canary import CanaryRun
+from monitor.check import CheckRecord, CheckStatus, Conversation, Rescored, Slot, Snapshot, Watched
 from monitor.errors import SchemaMismatch
 from monitor.incident import AlertState, Incident, Notification, NotificationStatus
-from monitor.store import alerts, checks, closing, conversations, outbox, recovery, slots, snapshot
+from monitor.store import (
+    alerts,
+    canaries,
+    checks,
+    closing,
+    conversations,
+    outbox,
+    recovery,
+    reports,
+    rescores,
+    slots,
+    snapshot,
+)
 from monitor.store.closing import AlertChanges, Closing
 from monitor.store.database import Database
 from monitor.store.engine import connect, parse, sqlite_path
@@ -28,6 +42,7 @@ from monitor.store.failures import corrupt
 from monitor.store.lock import FileLock
 from monitor.store.migrate import require_head
 from monitor.store.outbox import Claim, NotificationDraft
+from monitor.transcript import ReportedCall
 from monitor.verdict import Verdict
 
 P = ParamSpec("P")
@@ -160,6 +175,68 @@ class Store:
     def verdicts(self, check_id: str) -> list[Verdict]:
         """What a check said."""
         return self._database.read(checks.verdicts, check_id)
+
+    # scores made later
+
+    def completed(self, wanted: rescores.ConversationFilter, *, limit: int) -> list[str]:
+        """The ids of completed conversations, newest first."""
+        return self._database.read(rescores.completed, wanted, limit)
+
+    def passed(self, epoch: str, *, limit: int) -> list[bool]:
+        """Whether each of the newest conversations that were scored under an epoch passed."""
+        return self._database.read(rescores.passed, epoch, limit)
+
+    def is_judged(self, check_id: str) -> bool:
+        """Whether a judge took part in scoring a conversation of this check that is still kept."""
+        return self._database.read(rescores.is_judged, check_id)
+
+    def append_rescored(self, rescored: Rescored) -> None:
+        """Write a further score of a conversation; one that is gone, or a score that was written, is left alone."""
+        self._database.write(rescores.append, rescored)
+
+    def rescored(self, conversation_id: str) -> list[Rescored]:
+        """The further scores of a conversation, newest first."""
+        return self._database.read(rescores.of_conversation, conversation_id)
+
+    def save_calibration(self, calibration: Calibration) -> None:
+        """Write a calibration, once."""
+        self._database.write(rescores.save_calibration, calibration)
+
+    def calibration(self, epoch: str) -> Calibration | None:
+        """The newest calibration of an epoch; where it has none, the newest of any."""
+        return self._database.read(rescores.calibration, epoch)
+
+    # canaries
+
+    def save_canary_run(self, run: CanaryRun) -> None:
+        """Write a run of the canaries, once."""
+        self._database.write(canaries.save, run)
+
+    def canary_run(self, epoch: str | None = None) -> CanaryRun | None:
+        """The newest run of the canaries, of one epoch or of any."""
+        return self._database.read(canaries.newest, epoch)
+
+    def canary_baseline(self, epoch: str, fingerprint: str) -> CanaryRun | None:
+        """The first run of an epoch with these canaries that raised no alarm."""
+        return self._database.read(canaries.baseline, epoch, fingerprint)
+
+    def retire_canary_runs(self, *, older_than: datetime, batch: int) -> int:
+        """Delete one batch of runs from before `older_than`, baselines in use aside; how many. Call it until 0."""
+        return self._database.write(canaries.retire, older_than=older_than, batch=batch)
+
+    # tool calls reported beside conversations
+
+    def save_reported(self, reported: ReportedCall) -> bool:
+        """Write a report, once; False where its conversation has too many already."""
+        return self._database.write(reports.save, reported)
+
+    def reported(self, conversation_id: str) -> list[ReportedCall]:
+        """The calls that were reported of a conversation, oldest first."""
+        return self._database.read(reports.of_conversation, conversation_id)
+
+    def retire_reported(self, *, older_than: datetime, batch: int) -> int:
+        """Delete one batch of reports that came before `older_than`; how many. Call it until 0."""
+        return self._database.write(reports.retire, older_than=older_than, batch=batch)
 
     # alerts
 

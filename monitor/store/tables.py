@@ -17,6 +17,8 @@ from sqlalchemy import (
     Table,
 )
 
+from monitor.calibration import TargetAgreement, WeightProposal
+from monitor.canary import CanaryAlarm, CanaryScore
 from monitor.check import CheckStatus, CheckSummary, Trigger
 from monitor.incident import Alert, NotificationKind, NotificationStatus, Phase
 from monitor.score import ComponentScore, Evidence, JudgeUsage, UserValidity
@@ -145,6 +147,68 @@ score_item = Table(
     Column("closes_gate", Boolean, nullable=False),
     Column("is_on", Boolean, nullable=False),
     Column("evidence", Document(tuple[Evidence, ...]), nullable=False),
+)
+
+# One conversation may be scored again several times; its first score stays where it is.
+rescore = Table(
+    "rescore",
+    metadata,
+    Column("id", CleanText, primary_key=True),
+    Column("conversation_id", CleanText, ForeignKey("conversation.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("epoch", CleanText, nullable=False),
+    Column("fingerprint", CleanText, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    *_share("score", nullable=True),
+    Column("score_reason", CleanText, nullable=False),
+    *_share("gate", nullable=False),
+    Column("components", Document(tuple[ComponentScore, ...]), nullable=False),
+    Column("judged", Document(JudgeUsage)),
+)
+
+calibration = Table(
+    "calibration",
+    metadata,
+    Column("id", CleanText, primary_key=True),
+    Column("at", UtcDateTime, nullable=False, index=True),
+    Column("epoch", CleanText, nullable=False),
+    Column("labels", Integer, nullable=False),
+    Column("targets", Document(tuple[TargetAgreement, ...]), nullable=False),
+    Column("fit", Document(WeightProposal), nullable=False),
+    Column("not_scored", Document(dict[str, int]), nullable=False),
+)
+
+canary_run = Table(
+    "canary_run",
+    metadata,
+    Column("sequence", _Sequence, primary_key=True),
+    Column("id", CleanText, nullable=False, unique=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("epoch", CleanText, nullable=False),
+    Column("fingerprint", CleanText, nullable=False),
+    Column("scored", Integer, nullable=False),
+    Column("not_scored", Integer, nullable=False),
+    *_share("auc", nullable=True),
+    *_share("mean_good", nullable=True),
+    *_share("mean_bad", nullable=True),
+    Column("flips", Integer),
+    Column("is_sick", Boolean, nullable=False),
+    Column("alarms", Document(tuple[CanaryAlarm, ...]), nullable=False),
+    Column("results", Document(tuple[CanaryScore, ...]), nullable=False),
+    sqlite_autoincrement=True,  # the newest run has the highest number, whatever the clock does
+)
+Index("ix_canary_run_epoch_fingerprint", canary_run.c.epoch, canary_run.c.fingerprint, canary_run.c.sequence)
+
+# No foreign key: calls are reported while the conversation goes on, which is written at its end.
+reported_call = Table(
+    "reported_call",
+    metadata,
+    Column("conversation_id", CleanText, primary_key=True),
+    Column("id", CleanText, primary_key=True),
+    Column("at", UtcDateTime, nullable=False, index=True),
+    Column("name", CleanText, nullable=False),
+    Column("arguments", CleanText, nullable=False),
+    Column("result", CleanText),
+    Column("is_error", Boolean, nullable=False),
 )
 
 verdict = Table(

@@ -14,7 +14,7 @@ from monitor.completions import Completion, CompletionRequest
 from monitor.errors import CompletionFailure
 from monitor.intent import Intent
 from monitor.prompt import FewShotFormat, Rendered
-from monitor.transcript import Turn
+from monitor.transcript import Foreseen, Turn
 from monitor.user.contract import UserTurn
 from monitor.user.sampling import Draw, Drawn, UserModel, end_is_banned, fixed_opening, sample_turn
 
@@ -68,6 +68,15 @@ class PromptedUser:
         )
         probability, reason = await self._p_end(prompt, conversation)
         return replace(turn, sampled=replace(turn.sampled, p_end=probability, p_end_reason=reason))
+
+    async def foresee(
+        self, intent: Intent, turns: Sequence[Turn], texts: Sequence[str], *, conversation: str
+    ) -> Foreseen:
+        """How likely each of `texts` is as the next turn. Raises CompletionFailure or EngineFailure."""
+        endings = [*(self._model.vocabulary.plain(f" {text}\n") for text in texts), self._end]
+        return await self._model.foresee(
+            self._chat, goal(intent.description), turns, endings, conversation=conversation
+        )
 
     def forget(self, conversation: str) -> None:
         """The conversation is over."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from monitor.intent import Intent
 from monitor.prompt import Format, Rendered, render
 from monitor.seeds import derive
 from monitor.tokens import Vocabulary
-from monitor.transcript import Role, Sampled, Turn
+from monitor.transcript import Foreseen, Role, Sampled, Turn
 from monitor.user.contract import UserTurn
 from monitor.user.guardrails import Guardrails, broken_bound
 
@@ -42,6 +43,28 @@ class UserModel:
     def prompt(self, chat: Format, description: str, turns: Sequence[Turn]) -> Rendered:
         """The conversation as the model sees it. Raises EngineFailure."""
         return render(chat, description, turns, self.window, self.sampling.max_tokens)
+
+    async def foresee(
+        self,
+        chat: Format,
+        description: str,
+        turns: Sequence[Turn],
+        endings: Sequence[Sequence[int]],
+        *,
+        conversation: str,
+    ) -> Foreseen:
+        """How likely each of `endings` (token ids) is after `turns`; the last of them is the end of the conversation.
+
+        The conversation is over, and is forgotten. Raises CompletionFailure or EngineFailure.
+        """
+        reserve = max(self.sampling.max_tokens, 1 + max(map(len, endings)))
+        prompt = render(chat, description, turns, self.window, reserve)
+        try:
+            *said, end = await self.client.score(prompt.ids, endings, conversation=conversation)
+        finally:
+            self.client.forget(conversation)
+        nlls = tuple(-score / len(ids) for score, ids in zip(said, endings, strict=False))
+        return Foreseen(nlls=nlls, p_end=math.exp(min(0.0, end)))
 
     def banned_first_ids(self) -> tuple[int, ...]:
         """Tokens that no turn may begin with."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from monitor.completions import Completion, CompletionRequest
 from monitor.intent import Intent
 from monitor.prompt import ChatFormat
-from monitor.transcript import Turn
+from monitor.transcript import Foreseen, Turn
 from monitor.user.contract import UserTurn
 from monitor.user.sampling import Draw, Drawn, UserModel, end_is_banned, fixed_opening, sample_turn
 
@@ -25,7 +25,8 @@ class UserLm:
         self._model = model
         self._chat = chat
         self._end = model.vocabulary.token(end_marker)
-        self._stops = tuple(sorted({self._end, chat.turn_end(), *model.end_ids}))
+        self._turn_end = chat.turn_end()
+        self._stops = tuple(sorted({self._end, self._turn_end, *model.end_ids}))
         self._banned_first = model.banned_first_ids()
         self._controls = frozenset(model.vocabulary.added.values()) - set(self._stops)
 
@@ -63,6 +64,15 @@ class UserLm:
             model=self._model,
             p_end=self._p_end,
             cuts=prompt.cuts,
+        )
+
+    async def foresee(
+        self, intent: Intent, turns: Sequence[Turn], texts: Sequence[str], *, conversation: str
+    ) -> Foreseen:
+        """How likely each of `texts` is as the next turn. Raises CompletionFailure or EngineFailure."""
+        said = ([*self._model.vocabulary.plain(text), self._turn_end] for text in texts)
+        return await self._model.foresee(
+            self._chat, intent.description, turns, [*said, [self._end]], conversation=conversation
         )
 
     def forget(self, conversation: str) -> None:

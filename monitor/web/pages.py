@@ -1,6 +1,7 @@
 """The pages for people: overview, one check, one conversation with its score, one incident.
 
-Reads through `Records` in worker threads; shows what is stored and changes nothing.
+Reads through `Records` in worker threads; shows what is stored and changes nothing. Tool calls that are reported come
+by the same listener, see `reports`.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from monitor.check import CheckRecord, Snapshot
+from monitor.calibration import Standing, standing
+from monitor.check import CheckRecord, Snapshot, SuiteSnapshot
 from monitor.errors import StoreFailure
 from monitor.web import views
 from monitor.web.access import LOGIN, RequireLocalName, RequireToken, Token, page_or_home, sign_in
 from monitor.web.headers import SecurityHeaders
 from monitor.web.records import Records
 from monitor.web.rendering import Templates
+from monitor.web.reports import API, PATH, ToolCallReports, refusal
 
 TREND_CHECKS = 42
 RECENT_CHECKS = 6
@@ -42,15 +45,22 @@ def pages_app(
     base_url: str | None = None,
     token: str | None = None,
     clock: Callable[[], datetime] = _now,
+    calibration_days: int = 90,
+    reports: ToolCallReports | None = None,
 ) -> ASGIApp:
     """The pages. `snapshot` gives what the overview shows of the suites; it is called in a worker thread.
 
     `base_url` is where people find the pages; its path is put before every link. With a `token` every page wants it;
     without one only requests to a name of this machine or of `base_url` are answered. Raises ValueError for an empty
-    token.
+    token. Where a judge took part it is told whether labels were held against its scores, at most `calibration_days`
+    ago. `reports` takes the tool calls that are reported, where they can be.
     """
     templates = Templates(base_url, clock)
-    pages = _Pages(records, snapshot, templates)
+
+    def judge(epoch: str) -> Standing:
+        return standing(records.calibration(epoch), epoch, clock(), days=calibration_days)
+
+    pages = _Pages(records, snapshot, templates, judge)
     errors = _Errors(templates)
     routes = [
         Route("/", pages.overview),
@@ -59,6 +69,8 @@ def pages_app(
         Route("/incidents/{id}", pages.incident),
         Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
     ]
+    if reports is not None:
+        routes.append(Route(PATH, reports.take, methods=["POST"]))
     handlers = {HTTPException: errors.http, StoreFailure: errors.store, Exception: errors.internal}
     if token is None:
         app = Starlette(routes=routes, exception_handlers=handlers)
@@ -73,22 +85,37 @@ def pages_app(
 class _Pages:
     """One method a page. They are synchronous, so Starlette runs them in its worker threads."""
 
-    def __init__(self, records: Records, snapshot: Callable[[], Snapshot | None], templates: Templates) -> None:
+    def __init__(
+        self,
+        records: Records,
+        snapshot: Callable[[], Snapshot | None],
+        templates: Templates,
+        judge: Callable[[str], Standing],
+    ) -> None:
         self._records = records
         self._snapshot = snapshot
         self._templates = templates
+        self._judge = judge
 
     def overview(self, _: Request) -> Response:
         snapshot = self._snapshot()
         suites = snapshot.suites if snapshot else ()
-        rows = [views.suite_row(suite, self._recent_checks(suite.suite)) for suite in suites]
+        rows = [self._row(suite) for suite in suites]
         return self._templates.page(
             "overview.html",
             taken_at=snapshot.taken_at if snapshot else None,
             rows=rows,
+            canaries=snapshot.canaries if snapshot else None,
             recent=RECENT_CHECKS,
             open_incidents=self._records.incidents(open_only=True),
         )
+
+    def _row(self, suite: SuiteSnapshot) -> views.SuiteRow:
+        return views.suite_row(suite, self._recent_checks(suite.suite), self._judge_of(suite.last_valid))
+
+    def _judge_of(self, check: CheckRecord | None) -> Standing | None:
+        """What is known of the judge of a check; None where none took part."""
+        return self._judge(check.epoch) if check and self._records.is_judged(check.id) else None
 
     def _recent_checks(self, suite: str) -> Sequence[CheckRecord]:
         return self._records.checks(suite, limit=TREND_CHECKS, alerting_only=True)
@@ -103,8 +130,10 @@ class _Pages:
             check=check,
             verdicts=self._records.verdicts(check.id),
             intents=views.worst_intents_first(check.summary),
+            fidelity=views.fidelity_measures(check.summary.fidelity if check.summary else None),
             conversations=conversations[:SHOWN_CONVERSATIONS],
             left_out=max(0, len(conversations) - SHOWN_CONVERSATIONS),
+            judge=self._judge_of(check),
         )
 
     def conversation(self, request: Request) -> Response:
@@ -145,7 +174,12 @@ class _Gate:
         return signed_in or self._form("/", 403)
 
     def refuse(self, request: Request) -> Response:
-        response = self._form(page_or_home(request.scope["path"]), 401)
+        is_api = request.scope["path"].startswith(API)
+        response = (
+            refusal(401, "send the token of the pages: Authorization: Bearer TOKEN")
+            if is_api
+            else self._form(page_or_home(request.scope["path"]), 401)
+        )
         response.headers["www-authenticate"] = "Bearer"
         return response
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from monitor.calibration import Calibration
 from monitor.check import CheckRecord, Conversation
 from monitor.incident import Incident, Notification
 from monitor.verdict import Verdict
@@ -33,6 +34,14 @@ class Records(Protocol):
 
     def verdicts(self, check_id: str, /) -> Sequence[Verdict]:
         """What one check said under each rule."""
+        ...
+
+    def is_judged(self, check_id: str, /) -> bool:
+        """Whether a judge took part in scoring a check."""
+        ...
+
+    def calibration(self, epoch: str, /) -> Calibration | None:
+        """The newest calibration of an epoch; where it has none, the newest of any."""
         ...
 
     def incident(self, incident_id: str, /) -> Incident | None:

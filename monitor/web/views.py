@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 
+from monitor.calibration import Standing
 from monitor.check import CheckRecord, CheckSummary, Conversation, IntentSummary, SuiteSnapshot
+from monitor.fidelity import MEASURES, NO_RANGE, PUBLISHED, Fidelity
 from monitor.incident import Incident, Notification
 from monitor.score import ComponentScore, ItemScore, Score
 from monitor.transcript import Turn
@@ -29,11 +31,13 @@ class Trend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteRow:
-    """One suite on the overview."""
+    """One suite on the overview. `epoch` is that of the trend; `judge` None: no judge takes part."""
 
     snapshot: SuiteSnapshot
     checks: tuple[CheckRecord, ...]
     trend: Trend | None
+    epoch: str | None = None
+    judge: Standing | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +68,23 @@ class Happening:
     check_id: str | None = None
 
 
-def suite_row(snapshot: SuiteSnapshot, checks: Sequence[CheckRecord]) -> SuiteRow:
-    """A suite with its recent checks, newest first."""
-    means = [c.summary.mean for c in reversed(checks) if c.summary is not None and c.summary.mean is not None]
-    return SuiteRow(snapshot=snapshot, checks=tuple(checks), trend=draw_trend(means, snapshot.watched.threshold))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """One measure of the simulated users: what it is, its value (None: not measured), and what is published of it."""
+
+    name: str
+    meaning: str
+    value: float | None
+    published: str
+
+
+def suite_row(snapshot: SuiteSnapshot, checks: Sequence[CheckRecord], judge: Standing | None = None) -> SuiteRow:
+    """A suite with its recent checks, newest first. The trend is of the newest one's epoch alone."""
+    epoch = checks[0].epoch if checks else None
+    same = [c.summary for c in reversed(checks) if c.epoch == epoch and c.summary is not None]
+    means = [summary.mean for summary in same if summary.mean is not None]
+    trend = draw_trend(means, snapshot.watched.threshold)
+    return SuiteRow(snapshot=snapshot, checks=tuple(checks), trend=trend, epoch=epoch, judge=judge)
 
 
 def draw_trend(means: Sequence[float], threshold: float) -> Trend | None:
@@ -95,6 +112,21 @@ def worst_intents_first(summary: CheckSummary | None) -> list[IntentSummary]:
     """Lowest mean first, then those without one."""
     intents = summary.intents if summary else ()
     return sorted(intents, key=lambda intent: (intent.mean is None, intent.mean or 0.0, intent.intent_id))
+
+
+def fidelity_measures(fidelity: Fidelity | None) -> list[Measure]:
+    """The measures of a check's users, in the order of `MEASURES`; none where no model played any."""
+    if fidelity is None:
+        return []
+    return [
+        Measure(name=name, meaning=meaning, value=getattr(fidelity, name), published=_published(name))
+        for name, meaning in MEASURES.items()
+    ]
+
+
+def _published(name: str) -> str:
+    known = PUBLISHED.get(name, {})
+    return ", ".join(f"{who} {value:.2f}" for who, value in known.items()) or NO_RANGE
 
 
 def worst_conversations_first(conversations: Iterable[Conversation]) -> list[Conversation]:

@@ -167,3 +167,10 @@ def test_an_error_in_the_middle_of_a_stream_is_malformed() -> None:
     pieces.add(delta(content="The answer is"))
     with pytest.raises(AssistantFailure, match="out of memory"):
         pieces.add({"error": {"message": "out of memory"}})
+
+
+def test_a_streamed_call_of_the_older_kind_is_put_together() -> None:
+    pieces = ChatPieces()
+    pieces.add({"choices": [{"delta": {"content": "Done.", "function_call": {"name": "find", "arguments": '{"id"'}}}]})
+    pieces.add({"choices": [{"delta": {"function_call": {"arguments": ": 1}"}}}]})
+    assert pieces.finish(done=True).tool_calls == (ToolCall(name="find", arguments='{"id": 1}'),)

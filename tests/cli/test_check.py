@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from monitor.check import CheckStatus, Trigger
+from monitor.check import CheckStatus, Group, Trigger
+from monitor.cli.check import describe, show
 from monitor.store import Store
 from tests.cli.commands import ANSWER, Run, two_suites, write_config
 from tests.fixtures.assistants import ScriptedAssistant, ServeAssistant, says
+from tests.web.examples import CHECK, SUMMARY, USERS
 
 REPORTED = {
     "check_id",
@@ -22,6 +25,12 @@ REPORTED = {
     "average_score_completed",
     "standard_error",
     "success_rate",
+    "in_spec",
+    "out_of_spec",
+    "fidelity",
+    "task_completion",
+    "coherence",
+    "helpfulness",
     "average_turns",
     "total_tests",
     "valid_tests",
@@ -87,6 +96,25 @@ async def test_json_is_one_object_on_standard_output(assistant: ScriptedAssistan
     assert (report["average_score"], report["success_rate"], report["average_turns"]) == (1.0, 1.0, 1.0)
     assert (report["total_tests"], report["error_count"], len(report["results"])) == (2, 0, 2)
     assert {intent["intent"] for intent in report["intents"]} == {"how-long", "what-cost"}
+
+
+def test_json_tells_how_users_spoke_beside_what_is_published() -> None:
+    summary = replace(SUMMARY, fidelity=USERS, in_spec=Group(conversations=2, mean=0.9))
+    report = describe(replace(CHECK, summary=summary), [])
+    assert report["in_spec"] == {"conversations": 2, "average_score": 0.9}
+    assert report["out_of_spec"] is None
+    assert (report["fidelity"]["opener_words"], report["fidelity"]["intent_overlap"]) == (7.5, None)
+    assert report["fidelity"]["published"] == {
+        "first_turn_diversity": {"people": 0.9401, "UserLM-8b": 0.9455, "GPT-4o": 0.7442}
+    }
+
+
+def test_users_beyond_their_intents_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    summary = replace(SUMMARY, in_spec=Group(conversations=2, mean=0.9), out_of_spec=Group(conversations=1, mean=0.2))
+    show(replace(CHECK, summary=summary), 0.7)
+    said = capsys.readouterr().out
+    assert "average 0.90 over 2 whose user kept to the intent" in said
+    assert "average 0.20 over 1 whose user went beyond the intent" in said
 
 
 async def test_the_json_file_holds_the_same_object(assistant: ScriptedAssistant, tmp_path: Path, run: Run) -> None:

@@ -14,7 +14,22 @@ from monitor.cli.main import cli
 from monitor.errors import ConfigError, EngineFailure, SchemaMismatch
 from tests.cli.commands import Run
 
-COMMANDS = ["demo", "run", "check", "simulate", "validate", "test-alert", "db", "models", "engine", "health"]
+COMMANDS = [
+    "demo",
+    "run",
+    "check",
+    "simulate",
+    "score",
+    "rescore",
+    "calibrate",
+    "canaries",
+    "validate",
+    "test-alert",
+    "db",
+    "models",
+    "engine",
+    "health",
+]
 
 
 def raising(error: BaseException) -> click.Command:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from monitor.cli.context import CONFIG_VARIABLE
 from monitor.demo.receivers import Receivers
-from tests.cli.commands import Run, notify, write_config
+from tests.cli.commands import INTENTS, Run, notify, two_suites, write_config
 
 
 def test_a_valid_configuration_is_told(tmp_path: Path, run: Run) -> None:
@@ -81,3 +82,58 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path, run: Run) -> None:
     done = run("validate", "--config", tmp_path / "nothing.yaml")
     assert done.code == 2
     assert f"{tmp_path}/nothing.yaml:1: " in done.err
+
+
+def with_intents(folder: Path, **changes: object) -> Path:
+    """A configuration whose first intent has these changes; its second one is fair."""
+    first, second = INTENTS["intents"]
+    told = {"description": "You are a user who wants to know how long shoes can be returned.", **changes}
+    fair = {"description": "You are a user who wants to know what shipping boots costs."}
+    path = write_config(folder)
+    (folder / "intents.yaml").write_text(json.dumps({"intents": [{**first, **told}, {**second, **fair}]}))
+    return path
+
+
+def test_fair_intents_are_not_mentioned(tmp_path: Path, run: Run) -> None:
+    done = run("validate", "--strict", "--config", with_intents(tmp_path))
+    assert (done.code, done.err) == (0, "")
+    assert "shop/how-long" not in done.out
+
+
+def test_what_an_intent_probably_does_not_mean_is_a_warning(tmp_path: Path, run: Run) -> None:
+    path = with_intents(tmp_path, description="You are a user who wants help.")
+    done = run("validate", "--config", path)
+    assert (done.code, done.err) == (0, "")
+    assert "warning    shop/how-long: description: is vague; say what" in done.out
+
+
+def test_strictly_a_warning_about_an_intent_is_refused(tmp_path: Path, run: Run) -> None:
+    path = with_intents(tmp_path, description="You are a user who wants help.")
+    done = run("validate", "--strict", "--config", path)
+    assert done.code == 2
+    assert "shop/how-long: description: is vague" in done.err
+    assert "shop/how-long" not in done.out
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_an_intent_that_gives_its_facts_away_is_refused(form: tuple[str, ...], tmp_path: Path, run: Run) -> None:
+    done = run("validate", *form, "--config", with_intents(tmp_path, script=["is it thirty days"]))
+    assert done.code == 2
+    assert "shop/how-long: checklist.days: is passed by script[0] itself ('thirty days')" in done.err
+
+
+def test_json_lists_what_was_found_in_intents(tmp_path: Path, run: Run) -> None:
+    done = run("validate", "--json", "--config", with_intents(tmp_path, knows=["TODO"]))
+    (found,) = done.json()["intents"]
+    assert {key: found[key] for key in ("suite", "intent_id", "field", "rule", "severity")} == {
+        "suite": "shop",
+        "intent_id": "how-long",
+        "field": "knows[0]",
+        "rule": "placeholder",
+        "severity": "error",
+    }
+
+
+def test_intents_that_two_suites_play_are_looked_at_once(tmp_path: Path, run: Run) -> None:
+    done = run("validate", "--json", "--config", write_config(tmp_path, suites=two_suites()))
+    assert [found["suite"] for found in done.json()["intents"]] == ["shop", "shop"]

@@ -108,10 +108,17 @@ class DaemonProcess:
 
     def get(self, path: str, *, page: bool = False) -> httpx.Response | None:
         """The answer of its metrics listener, or of its pages; None while it does not listen."""
+        ports = self._ports()
+        return httpx.get(f"http://127.0.0.1:{ports[1 if page else 0]}{path}", trust_env=False) if ports else None
+
+    def post(self, path: str, document: object) -> httpx.Response:
+        """The answer of its pages' listener."""
+        return httpx.post(f"http://127.0.0.1:{self._ports()[1]}{path}", json=document, trust_env=False)
+
+    def _ports(self) -> list[str]:
+        """Those of metrics and pages; none while one of them does not listen."""
         ports = re.findall(r"web_server_listening host=127\.0\.0\.1 port=(\d+)", self.log.read_text())
-        if len(ports) < 2:
-            return None
-        return httpx.get(f"http://127.0.0.1:{ports[1 if page else 0]}{path}", trust_env=False)
+        return ports if len(ports) >= 2 else []
 
     def is_ready(self) -> bool:
         """What `/readyz` says."""

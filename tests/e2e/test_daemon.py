@@ -14,7 +14,7 @@ from monitor.check import CheckStatus
 from monitor.incident import NotificationStatus
 from monitor.store import Store
 from tests.e2e.daemon import DaemonProcess, write_config
-from tests.fixtures.assistants import ServeAssistant, drips, never_answers, says
+from tests.fixtures.assistants import Reaction, Received, ServeAssistant, drips, never_answers, says
 
 
 @pytest.fixture
@@ -140,3 +140,49 @@ async def test_a_message_on_its_way_arrives_before_the_daemon_ends(
     store = Store.open(f"sqlite:///{tmp_path / 'monitor.sqlite3'}")
     assert [row.status for row in store.notifications()] == [NotificationStatus.SENT]
     store.close()
+
+
+REPORTED = """
+intents:
+  - id: cancel
+    description: You are a user who wants to cancel an order.
+    script: [please cancel my order A1]
+    checklist: [{id: cancelled, kind: tool_call, calls: [{name: cancel, arguments: {order: A1}}], wait: 60s}]
+"""
+
+
+async def test_a_tool_call_that_is_reported_after_the_reply_is_waited_for(
+    tmp_path: Path, serve_assistant: ServeAssistant
+) -> None:
+    asked: list[str] = []
+
+    def answers(request: Received) -> Reaction:
+        asked.append(request.headers["x-synthetic-conversation"])
+        return says("It is cancelled.")
+
+    path = write_config(tmp_path, (await serve_assistant(answers)).url)
+    (tmp_path / "intents.yaml").write_text(REPORTED)
+    with DaemonProcess(path) as daemon:
+        await daemon.until(lambda: bool(asked), "a conversation")
+        report = {"conversation_id": asked[0], "name": "cancel", "arguments": {"order": "A1"}}
+        answer = daemon.post("/api/v1/tool-calls", report)
+        assert answer.status_code == 202
+        await daemon.until(lambda: any(c.status is CheckStatus.HEALTHY for c in daemon.checks()), "a healthy check")
+        page = _text(daemon.get(f"/conversations/{asked[0]}", page=True))
+        assert "called as expected" in page
+        assert '<span class="quiet">reported</span>' in page
+        assert await daemon.stop() == 0
+
+
+async def test_canaries_are_scored_at_the_start_and_told(config: Path) -> None:
+    with DaemonProcess(config) as daemon:
+        await daemon.until(lambda: "canary_auc 0.9" in _text(daemon.get("/metrics")), "the canaries in the metrics")
+        assert "assistant_monitor_canary_alarm 0.0" in _text(daemon.get("/metrics"))
+        assert "Canaries" in _text(daemon.get("/", page=True))
+
+
+async def test_canaries_that_are_turned_off_are_not_scored(config: Path) -> None:
+    config.write_text(config.read_text() + "canaries: {enabled: false}\n")
+    with DaemonProcess(config) as daemon:
+        await daemon.until(lambda: any(c.status is CheckStatus.HEALTHY for c in daemon.checks()), "a healthy check")
+        assert "canar" not in _text(daemon.get("/metrics")) + daemon.said()

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.calibration import Standing
 from monitor.demo.receiver_rules import pagerduty_errors
 from monitor.demo.receivers import PAGERDUTY, Answer, Receivers
 from monitor.http import HttpClient
@@ -130,3 +131,11 @@ async def test_a_redirect_is_not_followed(receivers: Receivers) -> None:
     redirect = Answer(status=307, headers={"Location": receivers.pagerduty_url})
     assert await answered(receivers, redirect) == Permanent("redirected")
     assert len(receivers.received) == 1
+
+
+def test_a_judge_is_told_with_what_is_known_of_it_and_without_one_nothing_is() -> None:
+    def details(judge: Standing | None) -> str:
+        return str(event(make_message(judge=judge), "key")["payload"])
+
+    assert "'judge': 'stale'" in details(Standing.STALE)
+    assert "judge" not in details(None)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block, ContextBlock, HeaderBlock, SectionBlock
 from slack_sdk.models.metadata import Metadata
 
+from monitor.calibration import Standing
 from monitor.demo.receiver_rules import slack_error, told_by_slack
 from monitor.incident import Alert, NotificationKind, WorstConversation, WorstIntent
 from monitor.notify.contract import Message
@@ -132,3 +133,12 @@ def test_a_base_url_that_is_none_makes_no_links() -> None:
 def test_a_base_url_cannot_break_out_of_its_link() -> None:
     shown = dump(render(make_message(base_url="https://monitor.example/a|b>&<!channel>")))
     assert "<https://monitor.example/a%7Cb%3E%26%3C!channel%3E/checks/check-1|check check-1>" in shown
+
+
+def test_a_judge_is_told_with_what_is_known_of_it_and_without_one_nothing_is() -> None:
+    assert "*Judge*\nuncalibrated" in str_of(render(make_message(judge=Standing.UNCALIBRATED)).blocks)
+    assert "Judge" not in str_of(render(make_message()).blocks)
+
+
+def str_of(blocks: object) -> str:
+    return str(blocks).replace("\\n", "\n")

@@ -6,7 +6,10 @@ import pytest
 
 from monitor.intent import Forbidden, JsonSchema, JudgeQuestion, RequiredFact
 from monitor.scorers.contract import Case
-from monitor.scorers.items import documents, numbers, score_forbidden, score_json_schema, score_required_fact
+from monitor.scorers.facts import score_required_fact
+from monitor.scorers.items import score_forbidden
+from monitor.scorers.json_items import documents, score_json_schema
+from monitor.scorers.numerals import numbers
 from monitor.scorers.task import Task
 from tests.parties import intent, transcript
 

@@ -6,13 +6,15 @@ from contextlib import closing
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.dialects import sqlite
 
-from monitor.check import CheckStatus, Trigger
+from monitor.check import CheckStatus, CheckSummary, Trigger
 from monitor.errors import StaleWrite
 from monitor.store import Closing, Store
 from monitor.store.database import Database
 from monitor.store.engine import connect, parse
-from tests.store.samples import NOW, a_check, a_conversation, after, an_ended_check, claim_held, claim_slot
+from monitor.store.types import Document
+from tests.store.samples import NOW, a_check, a_conversation, a_summary, after, an_ended_check, claim_held, claim_slot
 
 OPEN_IN_ANOTHER_PROCESS = """
 import sys
@@ -110,3 +112,12 @@ def test_checks_of_a_named_owner_are_aborted_at_its_start(store: Store) -> None:
 def test_a_check_by_hand_that_nobody_ended_is_aborted_after_a_day(store: Store) -> None:
     store.open_check(a_check(), None)
     assert store.abort_running(now=after(25 * 3600)) == 1
+
+
+def test_a_summary_that_was_stored_before_users_were_measured_is_read() -> None:
+    column = Document(CheckSummary)
+    document = column.process_bind_param(a_summary(), sqlite.dialect())
+    assert isinstance(document, dict)
+    for name in ("in_spec", "out_of_spec", "fidelity"):
+        del document[name]
+    assert column.process_result_value(document, sqlite.dialect()) == a_summary()

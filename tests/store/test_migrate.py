@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,9 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 
@@ -148,13 +151,30 @@ def add_as_the_next_version_may(connection: Connection) -> None:
     stamp(connection, "9999")
 
 
+def is_execute(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and call.func.attr == "execute"
+
+
+def fills_what(call: ast.Call) -> tuple[str, str]:
+    """The table and the column that an executed statement fills."""
+    (statement,) = call.args
+    assert isinstance(statement, ast.Constant)
+    match = re.fullmatch(r"UPDATE (\w+) SET (\w+) = \(SELECT [^;,]*\)", str(statement.value))
+    assert match, statement.value
+    return match[1], match[2]
+
+
 def test_migrations_after_the_first_only_add_so_that_the_version_before_goes_on() -> None:
     added = {"add_column", "create_table", "create_index", "batch_alter_table", "f"}
+    # What is executed may only fill columns that the same migration adds.
     for path in sorted((ROOT / "migrations" / "versions").glob("[0-9]*.py"))[1:]:
         (upgrade_,) = [node for node in ast.parse(path.read_text()).body if getattr(node, "name", "") == "upgrade"]
         calls = [node.func for node in ast.walk(upgrade_) if isinstance(node, ast.Call)]
         used = {f.attr for f in calls if isinstance(f, ast.Attribute) and getattr(f.value, "id", "") in ("op", "batch")}
-        assert used <= added, path.name
+        executed = [node for node in ast.walk(upgrade_) if isinstance(node, ast.Call) and is_execute(node)]
+        new = [f'"{table}", sa.Column("{column}"' for table, column in map(fills_what, executed)]
+        assert all(f"op.add_column({column}" in path.read_text() for column in new), path.name
+        assert used - ({"execute"} if executed else set()) <= added, path.name
 
 
 def test_upgrading_makes_the_folder_of_a_sqlite_file(tmp_path: Path) -> None:
@@ -177,3 +197,43 @@ def test_a_database_that_cannot_serve_is_a_configuration_error(url: str) -> None
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
 def test_postgresql_is_known_under_its_usual_names(scheme: str) -> None:
     assert parse(f"{scheme}://u@h/d").drivername == "postgresql+psycopg"
+
+
+def test_conversations_of_an_old_database_have_the_epoch_of_their_check(blank_url: str, blank: Database) -> None:
+    blank.write(make_the_first_schema)
+    blank.write(add_old_rows)
+    upgrade(blank_url)
+    store = Store.open(blank_url)
+    found = store.conversation("v1")
+    assert found is not None
+    assert (found.epoch, found.score.judged, found.validity) == ("e-old", None, None)
+    assert (store.rescored("v1"), store.calibration("e-old")) == ([], None)
+    store.close()
+
+
+def make_the_first_schema(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "migrations").replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "0001")
+
+
+def add_old_rows(connection: Connection) -> None:
+    """A check with a conversation, as the first version wrote them."""
+    at = "2026-03-01 12:00:00"
+    check = ("c1", "main", "manual", "healthy", "e-old", 1, at, 1, "", "p")
+    talk = ("v1", "c1", "return", "f", 0, 1, 1, "user_ended", "completed", at, at, "", "[]", 0.5, "", 1.0, "[]")
+    for table, columns, values in (
+        ("check", "id suite trigger status epoch seed started_at planned reason process", check),
+        (
+            "conversation",
+            "id check_id intent_id fingerprint round attempt seed end outcome started_at finished_at detail cuts "
+            "score score_reason gate components",
+            talk,
+        ),
+    ):
+        names = columns.split()
+        quoted, places = ", ".join(f'"{name}"' for name in names), ", ".join(f":{name}" for name in names)
+        connection.execute(
+            text(f'INSERT INTO "{table}" ({quoted}) VALUES ({places})'), dict(zip(names, values, strict=True))
+        )

@@ -45,6 +45,14 @@ def test_a_suite_shows_its_newest_check_and_its_newest_valid_one(store: Store) -
     assert other.last is None
 
 
+def test_the_check_before_is_shown_only_if_it_is_of_the_same_epoch(store: Store) -> None:
+    end(store, "c1", 1, CheckStatus.HEALTHY, epoch="e1")
+    end(store, "c2", 2, CheckStatus.HEALTHY, epoch="e2")
+    main, _ = store.snapshot(SUITES, now=NOW).suites
+    assert main.last_valid and main.last_valid.id == "c2"
+    assert main.previous_valid is None
+
+
 def test_checks_by_hand_are_counted_and_not_shown(store: Store) -> None:
     end(store, "c1", 1, CheckStatus.HEALTHY)
     end(store, "c2", 2, CheckStatus.DEGRADED, trigger=Trigger.MANUAL)

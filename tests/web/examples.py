@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 from starlette.types import ASGIApp
 
+from monitor.calibration import Calibration
 from monitor.check import (
     CheckRecord,
     CheckStatus,
@@ -21,6 +22,7 @@ from monitor.check import (
     Watched,
 )
 from monitor.errors import StoreUnavailable
+from monitor.fidelity import Fidelity
 from monitor.incident import Alert, Incident, Notification, NotificationKind, NotificationStatus
 from monitor.score import ComponentScore, Evidence, ItemScore, Score
 from monitor.transcript import EndReason, Outcome, Role, Sampled, ToolCall, Transcript, Turn, Usage
@@ -135,10 +137,27 @@ SUMMARY = CheckSummary(
     average_turns=2.5,
     outcomes={Outcome.COMPLETED: 2, Outcome.ASSISTANT_ERROR: 1, Outcome.SIMULATOR_INVALID: 1},
     intents=(
-        IntentSummary(intent_id="well", weight=1, critical=False, mean=0.9, planned=2, valid=2, passed=2),
-        IntentSummary(intent_id="unmeasured", weight=1, critical=False, mean=None, planned=1, valid=0, passed=0),
-        IntentSummary(intent_id="unwell", weight=2, critical=True, mean=0.2, planned=1, valid=1, passed=0),
+        IntentSummary(
+            intent_id="well", weight=1, critical=False, mean=0.9, planned=2, valid=2, passed=2, fingerprint="f-well"
+        ),
+        IntentSummary(
+            intent_id="unmeasured",
+            weight=1,
+            critical=False,
+            mean=None,
+            planned=1,
+            valid=0,
+            passed=0,
+            fingerprint="f-unmeasured",
+        ),
+        IntentSummary(
+            intent_id="unwell", weight=2, critical=True, mean=0.2, planned=1, valid=1, passed=0, fingerprint="f-unwell"
+        ),
     ),
+)
+
+USERS = Fidelity(
+    conversations=3, turns=6, opener_words=7.5, first_turn_diversity=0.91, hits={"repetition": 2, "too_long": 1}
 )
 
 CHECK = CheckRecord(
@@ -238,6 +257,7 @@ class MemoryRecords:
     stored_conversations: tuple[Conversation, ...] = (conversation(),)
     stored_incidents: tuple[Incident, ...] = (INCIDENT,)
     stored_notifications: tuple[Notification, ...] = ()
+    stored_calibration: Calibration | None = None
     is_away: bool = False
 
     def check(self, check_id: str, /) -> CheckRecord | None:
@@ -261,6 +281,13 @@ class MemoryRecords:
     def verdicts(self, check_id: str, /) -> Sequence[Verdict]:
         self._reach()
         return [VERDICT] if check_id == CHECK.id else []
+
+    def is_judged(self, check_id: str, /) -> bool:
+        return any(stored.score.judged for stored in self.conversations(check_id))
+
+    def calibration(self, epoch: str, /) -> Calibration | None:
+        self._reach()
+        return self.stored_calibration
 
     def incident(self, incident_id: str, /) -> Incident | None:
         return next((incident for incident in self.incidents() if incident.id == incident_id), None)

@@ -8,9 +8,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from monitor.check import Conversation, Snapshot, SuiteSnapshot, Watched
+from monitor.check import Conversation, Group, Snapshot, SuiteSnapshot, Watched
 from monitor.incident import NotificationStatus
-from monitor.score import ComponentScore, Evidence, ItemScore, Score
+from monitor.score import ComponentScore, Departure, Evidence, ItemScore, Score, UserValidity
 from monitor.transcript import EndReason, Sampled, ToolCall
 from monitor.web.headers import CONTENT_SECURITY_POLICY
 from monitor.web.pages import pages_app
@@ -18,7 +18,9 @@ from tests.web.examples import (
     CHECK,
     RUNNING,
     SCORE,
+    SUMMARY,
     T0,
+    USERS,
     MemoryRecords,
     assistant,
     client,
@@ -265,3 +267,34 @@ async def test_links_stand_under_the_path_of_the_public_url() -> None:
         html = (await browser.get("/checks/k1")).text
     assert 'href="/monitor/conversations/c1"' in html
     assert 'href="/monitor/static/style.css"' in html
+
+
+async def test_a_check_tells_how_its_users_spoke_beside_what_is_published() -> None:
+    summary = replace(SUMMARY, fidelity=USERS, in_spec=Group(conversations=2, mean=0.9))
+    page = await get("/checks/k1", MemoryRecords(stored_checks=(replace(CHECK, summary=summary),)))
+    rows = [" ".join(row.split()) for row in page.split("<tr>")]
+    (diversity,) = [row for row in rows if "first turn diversity" in row]
+    (overlap,) = [row for row in rows if "intent overlap" in row]
+    assert "0.91" in diversity
+    assert "people 0.94, UserLM-8b 0.95, GPT-4o 0.74" in diversity
+    assert "–" in overlap
+    assert "no published range" in overlap
+    assert "6 sampled turns; 2 rejected as repetition; 1 rejected as too long" in page
+    assert "0.90 over 2" in " ".join(page.split())
+
+
+async def test_a_conversation_tells_what_its_user_invented_and_why_that_is_not_known() -> None:
+    helped = UserValidity(departure=Departure.HELPED, reason="gave a <b>code</b>")
+    page = await get(
+        "/conversations/c1", MemoryRecords(stored_conversations=(replace(conversation(), validity=helped),))
+    )
+    assert "helped" in page
+    assert "gave a &lt;b&gt;code&lt;/b&gt;" in page
+    unasked = replace(conversation(), validity=UserValidity(departure=None, reason="no judge"))
+    assert "not measured" in await get("/conversations/c1", MemoryRecords(stored_conversations=(unasked,)))
+
+
+async def test_a_check_whose_users_were_not_measured_says_nothing_about_them() -> None:
+    page = await get("/checks/k1")
+    assert "Simulated users" not in page
+    assert "Users kept to the intent" not in page

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from monitor.incident import NotificationStatus
 from monitor.web import views
-from tests.web.examples import INCIDENT, SCORE, SUMMARY, TURNS, conversation, notification
+from tests.web.examples import CHECK, INCIDENT, SCORE, SUMMARY, TURNS, conversation, notification, snapshot
 
 
 def test_intents_come_worst_first_and_the_unmeasured_last() -> None:
@@ -54,6 +54,14 @@ def test_a_trend_stays_inside_its_frame_and_marks_what_is_below() -> None:
     assert [is_below for _, _, is_below in trend.dots] == [False, False, True]
     assert all(0 <= x <= views.TREND_WIDTH and 0 <= y <= views.TREND_HEIGHT for x, y, _ in trend.dots)
     assert trend.text == "3 averages from 0.00 to 1.00, 1 of them below 0.70"
+
+
+def test_a_trend_leaves_out_checks_of_other_epochs() -> None:
+    older = replace(CHECK, epoch="e0", summary=replace(SUMMARY, mean=0.1))
+    row = views.suite_row(snapshot().suites[0], [CHECK, CHECK, older])
+    assert (row.epoch, len(row.checks)) == ("e1", 3)
+    assert row.trend is not None
+    assert row.trend.text.startswith("2 averages from 0.64 to 0.64")
 
 
 def test_one_check_makes_no_trend() -> None:

@@ -17,7 +17,7 @@ import httpx
 
 from tests.benchmarks.engine.client import Ask, play
 from tests.benchmarks.engine.figures import Run
-from tests.benchmarks.engine.machine import cpu_seconds_of_session
+from tests.benchmarks.engine.machine import cpu_seconds_of_session, processes_of_session
 from tests.benchmarks.engine.workload import Workload
 
 START_SECONDS = 400.0
@@ -53,6 +53,18 @@ class RunningForeign:
     def run(self, work: Workload) -> Run:
         """Play a workload through it, all conversations at once."""
         return asyncio.run(self._run(work))
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Its processes stand still: some spin while nobody asks them, at the cost of whoever is measured."""
+        processes = processes_of_session(self.process.pid)
+        for pid in processes:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in processes:
+                os.kill(pid, signal.SIGCONT)
 
     async def _run(self, work: Workload) -> Run:
         limits = httpx.Limits(max_connections=None)

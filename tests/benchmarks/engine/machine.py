@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 MATRIX_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
@@ -50,15 +51,22 @@ def cpu_seconds_of(pid: int) -> float:
 
 def cpu_seconds_of_session(leader: int) -> float:
     """CPU time that all living processes of a session have used."""
-    total = 0.0
+    return sum(_cpu_seconds(fields) for _, fields in _session(leader))
+
+
+def processes_of_session(leader: int) -> list[int]:
+    """All living processes of a session."""
+    return [pid for pid, _ in _session(leader)]
+
+
+def _session(leader: int) -> Iterator[tuple[int, list[str]]]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             fields = _fields(int(folder.name))
         except (FileNotFoundError, ProcessLookupError):
             continue
         if int(fields[3]) == leader:
-            total += _cpu_seconds(fields)
-    return total
+            yield int(folder.name), fields
 
 
 def _fields(pid: int) -> list[str]:

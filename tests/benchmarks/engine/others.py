@@ -66,7 +66,8 @@ def _measured(server: Foreign, ours: Mapping[str, Ours], place: Path, options: a
     try:
         with foreign.running(server, place) as theirs:
             theirs.run(workload(2, 1, salt="warm"))
-            ours[server.compared_with].run(workload(2, 1, salt="warm"))
+            with theirs.paused():
+                ours[server.compared_with].run(workload(2, 1, salt="warm"))
             pairs = [_pair(theirs, ours[server.compared_with], number, options) for number in range(options.rounds)]
     except (RuntimeError, OSError, ValueError, KeyError) as exc:
         return {"not_measured": f"{type(exc).__name__}: {exc}"}
@@ -76,10 +77,10 @@ def _measured(server: Foreign, ours: Mapping[str, Ours], place: Path, options: a
 def _pair(theirs: foreign.RunningForeign, ours: Ours, number: int, options: argparse.Namespace) -> tuple[Run, Run]:
     """The server and the engine, in turns first."""
     work = workload(options.conversations, options.turns, salt=f"{theirs.foreign.name} {number}")
-    if number % 2:
+    their = None if number % 2 else theirs.run(work)
+    with theirs.paused():
         mine = ours.run(work)
-        return theirs.run(work), mine
-    return theirs.run(work), ours.run(work)
+    return their or theirs.run(work), mine
 
 
 def _figures(server: Foreign, pairs: Sequence[tuple[Run, Run]]) -> Json:

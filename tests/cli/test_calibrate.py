@@ -1,0 +1,94 @@
+"""`calibrate` by command: labels in, figures out, and the result where alerts and pages look for it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+from monitor.calibration import Calibration
+from monitor.store import Store
+from tests.cli.commands import ANSWER, Run, write_config
+from tests.fixtures.assistants import ServeAssistant, says
+
+
+def talk(number: int, reply: str) -> dict[str, object]:
+    said = [{"role": "user", "content": "how long?"}, {"role": "assistant", "content": reply}]
+    return {"id": f"t{number}", "messages": said, "intent": "how-long"}
+
+
+def labels(good: int, bad: int) -> list[dict[str, object]]:
+    """People who agree with the checklist but for one in ten."""
+    told = [talk(n, ANSWER) | {"label": n % 10 != 0} for n in range(good)]
+    untold = [talk(good + n, "no idea") | {"label": n % 10 == 0} for n in range(bad)]
+    return [*told, *untold]
+
+
+def write(folder: Path, lines: list[dict[str, object]]) -> Path:
+    path = folder / "labels.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def stored(folder: Path, epoch: str = "") -> Calibration | None:
+    store = Store.open(f"sqlite:///{folder}/state/monitor.sqlite3")
+    try:
+        return store.calibration(epoch)
+    finally:
+        store.close()
+
+
+def test_figures_come_with_their_labels_and_are_stored(tmp_path: Path, run: Run) -> None:
+    config = write_config(tmp_path)
+    done = run("calibrate", write(tmp_path, labels(20, 20)), "--config", config, "--json")
+    assert done.code == 0
+    (target,) = done.json()["targets"]
+    assert (target["target"], target["n"], target["base_rate"]) == ("score", 40, 0.5)
+    assert (target["sensitivity"]["value"], target["specificity"]["value"]) == (0.9, 0.9)
+    assert target["kappa"]["value"] == 0.8
+    assert target["corrected_pass_rate"]["value"] is None
+    found = stored(tmp_path)
+    assert found is not None
+    assert (found.labels, found.epoch, found.targets[0].n) == (40, done.json()["epoch"], 40)
+
+
+def test_figures_are_told_in_a_table(tmp_path: Path, run: Run) -> None:
+    done = run("calibrate", write(tmp_path, labels(20, 20)), "--config", write_config(tmp_path), "--no-save")
+    assert done.code == 0
+    assert "score: 40 labels, 50% of them good" in done.out
+    assert "sensitivity" in done.out
+    assert "weights that follow the 40 labels (nothing is changed; the epoch would):" in done.out
+    assert stored(tmp_path) is None
+
+
+def test_too_few_labels_are_refused_with_the_arithmetic_and_not_stored(tmp_path: Path, run: Run) -> None:
+    done = run("calibrate", write(tmp_path, labels(5, 5)), "--config", write_config(tmp_path))
+    assert done.code == 3
+    assert "10 labels, 5 good and 5 bad; needs 30 with 10 of each kind" in done.out
+    assert "not saved: there are too few labels" in done.err
+    assert stored(tmp_path) is None
+
+
+def test_a_wrong_line_is_named_and_nothing_is_calibrated(tmp_path: Path, run: Run) -> None:
+    wrong: list[dict[str, object]] = [*labels(20, 20), {"conversation_id": "v1", "label": "nice"}]
+    done = run("calibrate", write(tmp_path, wrong), "--config", write_config(tmp_path), "--scale", "1-5")
+    assert done.code == 2
+    assert "labels.jsonl: line 41: label: write true, false, or a number from 1 to 5" in done.err
+    refused = run("calibrate", write(tmp_path, labels(1, 1)), "--config", tmp_path / "monitor.yaml", "--scale", "5")
+    assert (refused.code, "'5' is no scale" in refused.err) == (2, True)
+
+
+async def test_stored_conversations_are_labelled_by_their_id(
+    serve_assistant: ServeAssistant, tmp_path: Path, run: Run
+) -> None:
+    assistant = await serve_assistant(lambda request: says(ANSWER if "shoes" in request.last_message else "Ten."))
+    config = write_config(tmp_path, assistant.url)
+    check = (await asyncio.to_thread(run, "check", "--config", config, "--json")).json()
+    ids = [result["conversation_id"] for result in check["results"]]
+    by_id: list[dict[str, object]] = [{"conversation_id": one, "label": True} for one in [*ids, "gone"]]
+    file = write(tmp_path, [*labels(15, 15), *by_id])
+    done = await asyncio.to_thread(run, "calibrate", file, "--config", config, "--json")
+    (target,) = done.json()["targets"]
+    assert (target["n"], done.json()["epoch"]) == (32, check["epoch"])
+    assert done.json()["not_scored"] == {"no such conversation is stored": 1}
+    assert target["pass_rate"]["value"] == 0.5
