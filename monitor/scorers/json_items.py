@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.protocols import Validator
-from jsonschema.validators import extend
+from jsonschema.validators import extend, validator_for
 
 from monitor.errors import PatternTooSlow
 from monitor.intent import JsonSchema
@@ -43,10 +44,11 @@ def score_json_schema(item: JsonSchema, transcript: Transcript) -> ItemScore:
 def problem_of(document: object, schema: Mapping[str, Any]) -> str:
     """What is wrong with a document; empty when nothing is. One that cannot be looked at does not satisfy.
 
-    Raises PatternTooSlow.
+    The schema is read by the dialect that it names, 2020-12 where it names none. Raises PatternTooSlow.
     """
+    validator = _timed(validator_for(dict(schema), default=Draft202012Validator))
     try:
-        error = next(iter(_Timed(dict(schema)).iter_errors(document)), None)
+        error = next(iter(validator(dict(schema)).iter_errors(document)), None)
     except (RecursionError, ArithmeticError, ValueError) as exc:
         return f"cannot be held against the schema: {type(exc).__name__}"
     return f"{error.json_path}: {error.message}"[:QUOTE_CHARACTERS] if error else ""
@@ -89,4 +91,17 @@ def _pattern(_: Validator, pattern: str, instance: object, __: object) -> Iterat
         yield ValidationError(f"{instance!r} does not match {pattern!r}")
 
 
-_Timed = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
+def _pattern_properties(
+    validator: Any, patterns: Mapping[str, Any], instance: Any, _: object
+) -> Iterator[ValidationError]:
+    """The keyword `patternProperties`, in the same way."""
+    for pattern, schema in patterns.items() if isinstance(instance, dict) else ():
+        for key, value in instance.items():
+            if search(pattern, key, ignore_case=False) is not None:
+                yield from validator.descend(value, schema, path=key, schema_path=pattern)
+
+
+@cache
+def _timed(dialect: type[Validator]) -> Any:
+    keywords = {"pattern": _pattern, "patternProperties": _pattern_properties}
+    return extend(dialect, keywords)  # type: ignore[no-untyped-call]

@@ -93,4 +93,7 @@ def _label(number: int, value: dict[str, Any], find_intent: FindIntent, scale: S
 def _share(label: object, scale: Scale) -> float | None:
     if isinstance(label, bool):
         return float(label)
-    return scale.share(float(label)) if isinstance(label, int | float) else None
+    try:
+        return scale.share(float(label)) if isinstance(label, int | float) else None
+    except OverflowError:
+        return None
