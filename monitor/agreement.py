@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 Z = 1.959963984540054
 """Half the width of an interval at 95 %, in standard errors."""
+HALVINGS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,22 +96,41 @@ def spearman(first: Sequence[float], second: Sequence[float]) -> Estimate:
 def auc(values: Sequence[float], labels: Sequence[bool]) -> Estimate:
     """The chance that a good one is above a bad one, ties counting one half (Mann and Whitney 1947).
 
-    Standard error of Hanley and McNeil (1982), "The meaning and use of the area under a ROC curve".
+    The interval is method 5 of Newcombe (2006), "Confidence intervals for an effect size measure based on the
+    Mann-Whitney statistic. Part 2: asymptotic methods and evaluation": all areas A with |a - A| <= z sqrt(V(A)) for the
+    area a that was seen, V as in `auc_variance`. It has a width where a is 0 or 1.
     """
     good, bad = sum(labels), len(labels) - sum(labels)
     if not good or not bad:
         return Estimate(value=None, reason=f"{good} good and {bad} bad labels, and one of each is the least")
     of_good = math.fsum(rank for rank, is_good in zip(ranks(values), labels, strict=True) if is_good)
     a = (of_good - good * (good + 1) / 2) / (good * bad)
-    q1, q2 = a / (2 - a), 2 * a * a / (1 + a)
-    variance = (a * (1 - a) + (good - 1) * (q1 - a * a) + (bad - 1) * (q2 - a * a)) / (good * bad)
-    return _within(a, math.sqrt(max(0.0, variance)), 0.0, 1.0)
+    return Estimate(value=a, low=_farthest(a, 0.0, good, bad), high=_farthest(a, 1.0, good, bad))
+
+
+def auc_variance(a: float, good: int, bad: int) -> float:
+    """The variance of an area `a` under the curve, of Hanley and McNeil (1982), "The meaning and use of the area under
+    a ROC curve", with n = (good + bad) / 2 - 1 in the place of good - 1 and of bad - 1 (Newcombe 2006).
+    """
+    n = (good + bad) / 2 - 1
+    return a * (1 - a) * (1 + n * (1 - a) / (2 - a) + n * a / (1 + a)) / (good * bad)
+
+
+def _farthest(a: float, end: float, good: int, bad: int) -> float:
+    """The area farthest from `a` towards `end` that could have given it, by halving: V is 0 at `end`."""
+    inside, outside = a, end
+    for _ in range(HALVINGS):
+        middle = (inside + outside) / 2
+        could = abs(a - middle) <= Z * math.sqrt(auc_variance(middle, good, bad))
+        inside, outside = (middle, outside) if could else (inside, middle)
+    return outside
 
 
 def kappa(table: Confusion) -> Estimate:
     """Agreement beyond chance, (p_o - p_e) / (1 - p_e), with its large-sample error sqrt(p_o q_o / n) / (1 - p_e).
 
-    Cohen (1960), "A coefficient of agreement for nominal scales".
+    Cohen (1960), "A coefficient of agreement for nominal scales". Where all pairs agree, or none, that error is 0 and
+    says nothing: there is no interval.
     """
     n = table.total
     if not n:
@@ -120,6 +140,9 @@ def kappa(table: Confusion) -> Estimate:
     chance = said_yes * table.good / n + (1 - said_yes) * table.bad / n
     if chance >= 1:
         return Estimate(value=None, reason="both sides always say the same word")
+    if seen in (0.0, 1.0):
+        who = "all pairs agree" if seen else "no pair agrees"
+        return Estimate(value=(seen - chance) / (1 - chance), reason=f"no interval: {who}")
     return _within((seen - chance) / (1 - chance), math.sqrt(seen * (1 - seen) / n) / (1 - chance), -1.0, 1.0)
 
 

@@ -9,9 +9,14 @@ from enum import StrEnum
 
 from monitor.agreement import Estimate
 
+CHANCE = 0.5
+"""The AUC of a number that tells nothing apart."""
+
 
 class Standing(StrEnum):
-    """What is known of scores: held against people's labels under this epoch; never; or only long ago or elsewhere."""
+    """What is known of a judge: its scores follow people's labels under this epoch; nobody knows; or they did long ago
+    or elsewhere.
+    """
 
     CALIBRATED = "calibrated"
     UNCALIBRATED = "uncalibrated"
@@ -24,7 +29,8 @@ class TargetAgreement:
 
     `base_rate` is the share of good labels; `sensitivity` the share of good ones that pass, `specificity` the share of
     bad ones that do not; `corrected_pass_rate` what people would pass of the stored conversations. `reason` says why
-    nothing was measured.
+    nothing was measured. `n` counts labelled conversations, `judged` those among them in whose number a judge had a
+    part, and `stored` the conversations that `pass_rate` is of.
     """
 
     target: str
@@ -39,6 +45,16 @@ class TargetAgreement:
     pass_rate: Estimate | None = None
     corrected_pass_rate: Estimate | None = None
     reason: str = ""
+    judged: int = 0
+    stored: int = 0
+
+    @property
+    def vouches(self) -> bool:
+        """Whether it says that a judge tells good from bad: it had a part in most of the numbers, and the interval of
+        the AUC lies above one half.
+        """
+        low = self.auc.low if self.auc else None
+        return not self.reason and 2 * self.judged > self.n and low is not None and low > CHANCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +92,17 @@ class Calibration:
         """Whether there were labels enough for at least one number."""
         return any(not target.reason for target in self.targets)
 
+    @property
+    def vouches(self) -> bool:
+        """Whether one of the numbers says that a judge tells good from bad."""
+        return any(target.vouches for target in self.targets)
+
 
 def standing(newest: Calibration | None, epoch: str, now: datetime, *, days: int) -> Standing:
-    """What the newest calibration says about scores of `epoch`: stale when it is of another or over `days` old."""
-    if newest is None:
+    """What the newest calibration says about a judge's scores of `epoch`: stale when it is of another or over `days`
+    old; nothing where no judge had a part in it or its scores follow no labels.
+    """
+    if newest is None or not newest.vouches:
         return Standing.UNCALIBRATED
     if newest.epoch != epoch or now - newest.at > timedelta(days=days):
         return Standing.STALE

@@ -14,9 +14,10 @@ from monitor.assistants.contract import Assistant, ConversationContext
 from monitor.check import Conversation
 from monitor.errors import CompletionFailure, EngineFailure, JudgeFailure
 from monitor.intent import Intent
+from monitor.judge_usage import JudgeUsage, together
 from monitor.redact import Redactor, redacted
 from monitor.reporting import Reports, with_reported
-from monitor.score import Departure, JudgeUsage, Score, UserValidity
+from monitor.score import Departure, Score, UserValidity
 from monitor.scorers.contract import Case
 from monitor.scorers.scoring import Scoring, not_scored
 from monitor.simulate import simulate
@@ -76,7 +77,7 @@ class Conversing:
     ) -> tuple[Transcript, Score, UserValidity | None]:
         """One conversation with its score. A fault of ours ends this conversation, never the check."""
         started_at = self.now()
-        transcript = None
+        transcript = usage = None
         try:
             transcript = await simulate(
                 intent, self.user, self.assistant, context, seed=seed, now=self.now, on_turn=on_turn
@@ -88,7 +89,7 @@ class Conversing:
             case = Case(intent=intent, transcript=transcript, conversation_id=context.conversation_id, is_fresh=True)
             return await self._score(case, seed)
         except JudgeFailure as exc:
-            end, detail = EndReason.JUDGE, str(exc)
+            end, detail, usage = EndReason.JUDGE, str(exc), exc.usage
         except (CompletionFailure, EngineFailure) as exc:
             end, detail = EndReason.ENGINE, str(exc)
         except Exception as exc:
@@ -97,7 +98,11 @@ class Conversing:
         talk = transcript or Transcript(
             turns=(), end=end, outcome=end.outcome, started_at=started_at, finished_at=self.now()
         )
-        return replace(talk, end=end, outcome=end.outcome, detail=detail), not_scored(detail), None
+        return (
+            replace(talk, end=end, outcome=end.outcome, detail=detail),
+            replace(not_scored(detail), judged=usage),
+            None,
+        )
 
     async def _score(self, case: Case, seed: int) -> tuple[Transcript, Score, UserValidity | None]:
         """The score of a fair conversation; one whose user was unfair or hindered the assistant has none."""
@@ -109,7 +114,11 @@ class Conversing:
         if departed.validity.departure is Departure.HINDERED:
             why = f"what the user invented made the task harder: {departed.validity.reason}"
             return _unfair(case.transcript, why, departed.validity, departed.usage)
-        score = await self.scoring.score(case, seed=seed)
+        try:
+            score = await self.scoring.score(case, seed=seed)
+        except JudgeFailure as exc:
+            exc.add_usage(departed.usage)
+            raise
         return case.transcript, _with_usage(score, departed.usage), departed.validity
 
 
@@ -122,6 +131,4 @@ def _unfair(
 
 def _with_usage(score: Score, usage: JudgeUsage | None) -> Score:
     """The score with what was asked about its user counted in."""
-    if usage is None:
-        return score
-    return replace(score, judged=usage if score.judged is None else score.judged + usage)
+    return replace(score, judged=together(usage, score.judged))

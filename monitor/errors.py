@@ -25,6 +25,8 @@ MonitorError
 
 from __future__ import annotations
 
+from monitor.judge_usage import JudgeUsage, together
+
 
 class MonitorError(Exception):
     """Raised when something goes wrong that a caller is expected to decide about."""
@@ -125,7 +127,18 @@ class SimulatorInvalid(MonitorError):
 
 
 class JudgeFailure(MonitorError):
-    """Raised when the judge gave no usable answer; it is never turned into a score."""
+    """Raised when the judge gave no usable answer; it is never turned into a score.
+
+    `usage`: what its answers took all the same; None: it gave none at all.
+    """
+
+    def __init__(self, detail: str, usage: JudgeUsage | None = None) -> None:
+        super().__init__(detail)
+        self.usage = usage
+
+    def add_usage(self, earlier: JudgeUsage | None) -> None:
+        """Count in what was answered before."""
+        self.usage = together(earlier, self.usage)
 
 
 class JudgeRefused(JudgeFailure):

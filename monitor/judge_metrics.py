@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from prometheus_client import Counter, Histogram
 from prometheus_client.metrics_core import Metric
 
-from monitor.score import JudgeResult, JudgeUsage
+from monitor.judge_usage import JudgeUsage
+from monitor.score import JudgeResult
 
 PREFIX = "assistant_monitor_judge_"
 SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120)

@@ -9,9 +9,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeVar
 
-N = TypeVar("N", int, float)
+from monitor.judge_usage import JudgeUsage
+
 PASS_SCORE = 0.5
 CRITICAL_CAP = 0.40
 
@@ -96,28 +96,6 @@ class ComponentScore:
         for name, number in self.signals.items():
             if not math.isfinite(number):
                 raise ValueError(f"signal {name} of component {self.name} must be a finite number, not {number!r}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgeUsage:
-    """What judging one conversation took. Tokens and cost are None where the server or the configuration did not say.
-
-    `cost` is in the currency of the configured prices.
-    """
-
-    calls: int
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    cost: float | None = None
-
-    def __add__(self, other: JudgeUsage) -> JudgeUsage:
-        """Both together; what is unknown of one is unknown of both."""
-        return JudgeUsage(
-            calls=self.calls + other.calls,
-            prompt_tokens=_sum(self.prompt_tokens, other.prompt_tokens),
-            completion_tokens=_sum(self.completion_tokens, other.completion_tokens),
-            cost=_sum(self.cost, other.cost),
-        )
 
 
 class JudgeResult(StrEnum):
@@ -206,10 +184,6 @@ def checklist_value(items: tuple[ItemScore, ...]) -> tuple[float | None, str]:
     mean = _clip(sum(item.weight * (item.value or 0.0) for item in items) / total)
     failed = [item.id for item in items if item.critical and not item.passed]
     return (min(mean, CRITICAL_CAP), f"critical item failed: {', '.join(failed)}") if failed else (mean, "")
-
-
-def _sum(first: N | None, second: N | None) -> N | None:
-    return None if first is None or second is None else first + second
 
 
 def _clip(value: float) -> float:

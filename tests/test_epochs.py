@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.calibration import Calibration, Standing, WeightProposal
+from monitor.agreement import Estimate
+from monitor.calibration import Calibration, Standing, TargetAgreement, WeightProposal
 from monitor.healthcheck import HealthCheck
 from monitor.incident import Alert
 from monitor.rules import MeanPolicy
@@ -66,9 +67,11 @@ async def test_an_alert_tells_what_is_known_of_the_judge_where_there_is_one(
     checking: Checking, days: int | None, epochs: list[str], told: Standing | None
 ) -> None:
     check = checking.check()
+    area = Estimate(value=0.9, low=0.8, high=0.95)
+    vouching = TargetAgreement(target="score", n=40, good=20, judged=40, auc=area)
     for number, epoch in enumerate(epochs):
         fit = WeightProposal(n=0)
-        found = Calibration(id=str(number), at=check.now(), epoch=epoch, labels=40, targets=(), fit=fit)
+        found = Calibration(id=str(number), at=check.now(), epoch=epoch, labels=40, targets=(vouching,), fit=fit)
         checking.store.save_calibration(found)
     checking.answers(BAD)
     await checking.run(replace(check, decision=replace(check.decision, calibration_days=days)))

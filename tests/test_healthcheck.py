@@ -23,8 +23,9 @@ from monitor.errors import (
 )
 from monitor.healthcheck import HealthCheck, Progress
 from monitor.incident import NotificationKind, Phase
-from monitor.intent import ExpectedCall, ToolCalls
-from monitor.score import ComponentScore, Departure, JudgeUsage
+from monitor.intent import ExpectedCall, JudgeQuestion, ToolCalls
+from monitor.judge_usage import JudgeUsage
+from monitor.score import ComponentScore, Departure
 from monitor.scorers.contract import Answer, Answers, Case, Judgement, Question
 from monitor.scorers.scoring import Scoring
 from monitor.scorers.task import Task
@@ -154,6 +155,23 @@ async def test_a_judge_that_fails_is_never_a_number(checking: Checking) -> None:
     assert done.summary is not None
     assert done.summary.outcomes == {Outcome.JUDGE_ERROR: 4}
     assert all(c.score.value is None for c in checking.store.conversations(done.id))
+
+
+async def test_what_a_judge_took_before_it_failed_is_stored(checking: Checking) -> None:
+    class HalfAway(JudgeOfUsers):
+        async def ask(self, questions: Sequence[Question], case: Case, *, seed: int) -> Judgement:
+            if all(question.id.startswith("user-") for question in questions):
+                return await super().ask(questions, case, seed=seed)
+            raise JudgeFailure("away", JudgeUsage(calls=2, prompt_tokens=5))
+
+    item = JudgeQuestion(id="kind", question="Is it kind?")
+    check = judged(checking)
+    suite = replace(check.suite, intents=tuple(replace(one, checklist=(item,)) for one in check.suite.intents))
+    scoring = Scoring([Task()], {"task": 1.0}, HalfAway())
+    done = await checking.run(replace(check, suite=suite, scoring=scoring))
+    stored = checking.store.conversations(done.id)
+    assert {c.transcript.outcome for c in stored} == {Outcome.JUDGE_ERROR}
+    assert {c.score.judged for c in stored} == {JudgeUsage(calls=3, prompt_tokens=15)}
 
 
 class AbsentUserModel:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.judge_metrics import JudgeMetrics
+from monitor.judge_usage import JudgeUsage
 from monitor.metrics import Metrics
-from monitor.score import JudgeResult, JudgeUsage
+from monitor.score import JudgeResult
 
 USAGE = JudgeUsage(calls=1, prompt_tokens=900, completion_tokens=40, cost=0.25)
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from monitor.intent import ExpectedCall, Forbidden, Intent, JsonSchema, JudgeQuestion, RequiredFact, ToolCalls
+from monitor.intent import ExpectedCall, Forbidden, Intent, JsonSchema, JudgeQuestion, RequiredFact, State, ToolCalls
 from monitor.lint import Finding, Severity, lint
 from monitor.lint.witnesses import witnesses
 from tests.parties import intent
@@ -256,3 +256,25 @@ def test_a_tool_that_must_not_be_called_is_nothing_that_is_wanted() -> None:
 def test_a_required_day_stays_where_tomorrow_does_not() -> None:
     day = RequiredFact(id="day", date=date(2036, 5, 3), critical=True)
     assert ("script[0]", "relative-date") in rules(script=("Come tomorrow.",), checklist=(day,))
+
+
+@pytest.mark.parametrize(
+    "schema", [{}, {"title": "order"}, {"required": []}, {"properties": {}}, {"items": {"type": "string"}}]
+)
+def test_a_schema_that_an_empty_document_of_any_kind_satisfies_checks_nothing(schema: dict[str, object]) -> None:
+    empty = JsonSchema(id="json", schema=schema, critical=True)
+    (finding,) = findings(intent(checklist=(empty,), opening='Tidy this up: {"a": 1}'))
+    assert (finding.field, finding.rule, finding.severity) == ("checklist.json", "checks-nothing", Severity.ERROR)
+    assert "type, and required and properties of an object, minItems of an array" in finding.text
+    state = State(id="json", source="shop", path="/orders", schema=schema, critical=True)
+    assert ("checklist.json", "checks-nothing") in rules(checklist=(state,))
+
+
+@pytest.mark.parametrize("schema", [{"type": "object"}, {"minItems": 1}, {"required": ["a"]}, {"minLength": 1}])
+def test_a_schema_that_one_of_them_fails_checks_something(schema: dict[str, object]) -> None:
+    assert rules(checklist=(JsonSchema(id="json", schema=schema, critical=True),)) == set()
+
+
+def test_a_schema_without_an_end_is_an_error() -> None:
+    endless = JsonSchema(id="json", schema={"allOf": [{"$ref": "#"}]}, critical=True)
+    assert ("checklist.json", "endless-schema") in rules(checklist=(endless,))

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.score import ComponentScore, ItemScore, JudgeUsage, checklist_value, compose
+from monitor.judge_usage import JudgeUsage
+from monitor.score import ComponentScore, ItemScore, checklist_value, compose
 
 WEIGHTS = {"task": 0.5, "conduct": 0.1}
 UNIT = st.floats(0, 1)

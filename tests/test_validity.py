@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from monitor.intent import Intent
-from monitor.score import Departure, JudgeUsage
+from monitor.judge_usage import JudgeUsage
+from monitor.score import Departure
 from monitor.scorers.contract import Answer, Case, Judgement, Question
 from monitor.transcript import EndReason, Sampled
 from monitor.validity import QUESTIONS, Unfairness, as_unfair, defect_of, departure_of
@@ -250,3 +251,33 @@ async def test_nobody_is_asked_about_words_that_an_author_wrote() -> None:
     judge = ScriptedJudge(0, 0, 0)
     departed = await departure_of(Case(intent=intent(), transcript=transcript(ASKED, REPLY)), judge, seed=1)
     assert (judge.asked, departed.validity.departure) == ([], None)
+
+
+class DrawingJudge(ScriptedJudge):
+    """Answers each question anew in each pass."""
+
+    is_sampled = True
+
+    def __init__(self, *passes: tuple[float, float, float]) -> None:
+        super().__init__(*passes[0])
+        self.left = list(passes)
+
+    async def ask(self, questions: Sequence[Question], case: Case, *, seed: int) -> Judgement:
+        self.values = dict(zip(QUESTIONS, self.left.pop(0), strict=True))
+        return await super().ask(questions, case, seed=seed)
+
+
+@pytest.mark.parametrize(
+    ("passes", "departure", "calls"),
+    [
+        ([(1, 0, 1)], Departure.NONE, 1),
+        ([(0, 0, 1), (1, 1, 1), (1, 1, 1)], Departure.NONE, 3),
+        ([(0, 0, 1), (0, 1, 1), (0, 1, 1)], Departure.MINOR, 3),
+        ([(0, 0, 1), (0, 1, 1), (0, 0, 1)], Departure.HINDERED, 3),
+    ],
+)
+async def test_what_draws_say_was_invented_is_drawn_three_times(
+    passes: list[tuple[float, float, float]], departure: Departure, calls: int
+) -> None:
+    departed = await departure_of(case(ASKED, REPLY), DrawingJudge(*passes), seed=1)
+    assert (departed.validity.departure, departed.usage) == (departure, JudgeUsage(calls=calls))

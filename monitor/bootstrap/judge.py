@@ -12,8 +12,9 @@ from monitor.bootstrap.parts import redactor
 from monitor.config import Config
 from monitor.config.judge import JudgeSettings
 from monitor.http import HttpClient
+from monitor.judge_usage import JudgeUsage
 from monitor.package_data import data_folder
-from monitor.score import JudgeResult, JudgeUsage
+from monitor.score import JudgeResult
 from monitor.scorers.contract import Judge
 from monitor.scorers.judge import JsonJudge, JudgeServer, LogprobJudge, Prices
 from monitor.scorers.judge.server import Observe

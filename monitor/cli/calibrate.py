@@ -113,7 +113,7 @@ def show(found: Calibration) -> None:
 
 def _show_target(out: Output, target: TargetAgreement) -> None:
     rate = "" if target.base_rate is None else f", {target.base_rate:.0%} of them good"
-    title = f"{printable(target.target)}: {target.n} labels{rate}"
+    title = f"{printable(target.target)}: {target.n} labelled conversations{rate}"
     if target.reason:
         out.say(f"{title}\n  not measured: {target.reason}")
         return
@@ -123,6 +123,12 @@ def _show_target(out: Output, target: TargetAgreement) -> None:
         if estimate is not None:
             table.add_row(name.replace("_", " "), *_cells(estimate))
     out.print(table)
+    if target.pass_rate is not None:
+        newest = f": the newest, and {STORED} are the most that are looked at" if target.stored >= STORED else ""
+        out.say(f"pass rates are of {target.stored} stored conversations of this epoch{newest}")
+    if target.judged:
+        says = "tell" if target.vouches else "do not tell"
+        out.say(f"a judge had a part in {target.judged} of {target.n}: these labels {says} that it can be trusted")
 
 
 def _cells(estimate: Estimate) -> tuple[str, str]:

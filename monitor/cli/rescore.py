@@ -48,7 +48,8 @@ async def rescore(
 ) -> int:
     """Score stored conversations again. New scores are appended, old ones stay; both are compared in pairs.
 
-    Exit code: 0 there is a comparison, 2 configuration, 3 nothing to compare, 4 infrastructure.
+    Exit code: 0 there is a comparison, 2 configuration, 3 nothing to compare, 4 infrastructure, 5 scoring one of them
+    broke (the others are compared all the same).
     """
     config = read_config(config_path)
     log_as_configured(config, level="warning")
@@ -67,6 +68,8 @@ async def rescore(
         print_json(describe(comparison))
     else:
         show(comparison)
+    if comparison.faults:
+        return ExitCode.INTERNAL
     return ExitCode.HEALTHY if comparison.n else ExitCode.INSUFFICIENT_DATA
 
 

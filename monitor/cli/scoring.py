@@ -25,6 +25,7 @@ from monitor.score import ItemScore, Score
 from monitor.studies.lines import FindIntent, Given, Wrong, read_case, read_objects
 from monitor.studies.measure import CaseScoring
 from monitor.studies.pace import in_order
+from monitor.studies.unscored import is_fault
 from monitor.text import printable
 
 AT_ONCE = 8
@@ -44,13 +45,15 @@ async def score(file: Path, config_path: Path | None, *, json_file: Path | None)
     """Score conversations of a JSONL FILE (`-`: standard input), one JSON object out for each.
 
     Without --config: `task` and `conduct` by their default weights, and no judge. Exit code: 0 all are scored, 2
-    configuration, 3 a line was wrong or a conversation has no score, 4 infrastructure.
+    configuration, 3 a line was wrong or a conversation has no score, 4 infrastructure, 5 scoring one broke (the others
+    are scored all the same).
     """
     config = read_config(config_path) if config_path else None
     if config:
         log_as_configured(config, level="warning")
     find_intent = intents_of(config)
     counts: Counter[str] = Counter()
+    faults = 0
     with ExitStack() as files:
         out = files.enter_context(_output(json_file))
         lines = files.enter_context(open_lines(file))
@@ -62,10 +65,13 @@ async def score(file: Path, config_path: Path | None, *, json_file: Path | None)
                     continue
                 given, made = found
                 counts["scored" if made.value is not None else "without a score"] += 1
+                faults += made.value is None and is_fault(made.reason)
                 _write(report(given, made), out)
     if not counts:
         raise ConfigError([f"{file}: no conversation in it; write one JSON object a line"])
     tell(f"{counts['scored']} scored, {counts['without a score']} without a score, {counts['wrong']} wrong", err=True)
+    if faults:
+        return ExitCode.INTERNAL
     return ExitCode.HEALTHY if counts.keys() <= {"scored"} else ExitCode.INSUFFICIENT_DATA
 
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import date as Date  # noqa: N812  a field below is called `date`
 from typing import Annotated, Literal, Self
 
-from jsonschema import Draft7Validator, Draft201909Validator, Draft202012Validator
-from jsonschema.exceptions import SchemaError
 from pydantic import (
     AfterValidator,
     Discriminator,
@@ -22,14 +19,9 @@ from pydantic import (
 
 from monitor.config.durations import DurationOrZero
 from monitor.config.fields import Many, Name, Pattern, Section, Text, wrong
+from monitor.config.json_schemas import check_schema
 from monitor.intent import Amount, ExpectedCall, Forbidden, JsonSchema, JudgeQuestion, RequiredFact, State, ToolCalls
 
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
-DIALECTS = {
-    DIALECT: Draft202012Validator,
-    "https://json-schema.org/draft/2019-09/schema": Draft201909Validator,
-    "http://json-schema.org/draft-07/schema": Draft7Validator,
-}
 CONVERSATION = "{conversation_id}"
 LONGEST_WAIT_SECONDS = 600.0
 _AMOUNT = re.compile(r"([A-Z]{3}) (-?\d{1,15}(?:\.\d{1,6})?)")
@@ -47,32 +39,6 @@ def _amount(value: object) -> Amount:
     if match is None:
         raise ValueError("not an amount; write the currency's three letters and a number: EUR 12.50")
     return Amount(currency=match[1], number=float(match[2]))
-
-
-def _schema(schema: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    """The JSON schema itself. Raises ValueError when it is none, or refers to what would have to be fetched."""
-    dialect = schema.get("$schema", DIALECT)
-    if not isinstance(dialect, str) or dialect.rstrip("#") not in DIALECTS:
-        raise ValueError(f"a JSON schema of an unknown kind; leave out $schema or write {DIALECT}")
-    if any(not reference.startswith("#") for reference in _references(schema)):
-        raise ValueError("refers to another document ($ref); copy it in, since nothing is fetched")
-    try:
-        DIALECTS[dialect.rstrip("#")].check_schema(schema)
-    except SchemaError as exc:
-        where = "".join(f"[{step!r}]" for step in exc.absolute_path)
-        raise ValueError(f"not a JSON schema: {where or 'the whole'} is not what {exc.validator} asks for") from exc
-    return schema
-
-
-def _references(schema: JsonValue) -> Iterator[str]:
-    if isinstance(schema, dict):
-        for key, child in schema.items():
-            if key in {"$ref", "$dynamicRef"} and isinstance(child, str):
-                yield child
-            yield from _references(child)
-    elif isinstance(schema, list):
-        for child in schema:
-            yield from _references(child)
 
 
 def _path(value: str) -> str:
@@ -94,7 +60,7 @@ Money = Annotated[
     PlainSerializer(str),
     WithJsonSchema({"type": "string", "pattern": f"^{_AMOUNT.pattern}$", "examples": ["EUR 12.50"]}),
 ]
-Schema = Annotated[dict[str, JsonValue], AfterValidator(_schema)]
+Schema = Annotated[dict[str, JsonValue], AfterValidator(check_schema)]
 Path = Annotated[str, Field(max_length=2_000), AfterValidator(_path)]
 Wait = Annotated[DurationOrZero, Field(le=LONGEST_WAIT_SECONDS)]
 Weight = Annotated[float, Field(gt=0, le=1_000_000)]

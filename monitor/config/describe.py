@@ -8,7 +8,9 @@ from typing import Any
 
 from monitor.config.assistants import AssistantSettings
 from monitor.config.durations import format_duration
+from monitor.config.judge import JudgeSettings
 from monitor.config.load import Config
+from monitor.config.secrets import Secret
 from monitor.config.settings import Settings
 from monitor.intent import Suite
 from monitor.schedule import Every, Schedule, upcoming
@@ -49,6 +51,9 @@ def _lines(config: Config, now: datetime) -> Iterator[str]:
         if facts["next_runs"]:
             yield f"           next {', '.join(facts['next_runs'])}"
     yield f"score      {', '.join(f'{name} {weight:g}' for name, weight in settings.scoring.weights.items())}"
+    yield f"judge      {', '.join(_judge(settings.judge))}"
+    for name, source in settings.state_sources.items():
+        yield f"state      {name}: {_endpoint(source.url)}, {_secret(source.token)}"
     yield f"rule       {_rule(settings)}"
     yield f"tells      {', '.join(_channels(settings)) or 'nobody'}"
     for warning in config.warnings:
@@ -117,6 +122,29 @@ def _rule(settings: Settings) -> str:
         f"threshold, over after {alerting.recovery_checks} in a row at it or above; a check with less than "
         f"{alerting.valid_share:.0%} valid conversations says nothing"
     )
+
+
+def _judge(judge: JudgeSettings | None) -> Iterator[str]:
+    if judge is None:
+        yield "none: questions for one are not asked, and what users invent is not measured"
+        return
+    yield f"{judge.model or 'the model served'} on {_endpoint(judge.url)}"
+    yield f"mode {judge.mode}"
+    yield _secret(judge.api_key)
+    yield f"{judge.concurrency} requests at once"
+    budgets = judge.budgets.model_dump(exclude_none=True)
+    yield from (f"at most {amount} {name.replace('_', ' ')}" for name, amount in budgets.items())
+    if not budgets:
+        yield "no budget"
+
+
+def _endpoint(url: str) -> str:
+    """The address without its query, which may hold a key."""
+    return url.partition("?")[0]
+
+
+def _secret(secret: Secret | None) -> str:
+    return f"key by {secret.source}" if secret else "no key"
 
 
 def _channels(settings: Settings) -> Iterator[str]:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from monitor.intent import ChecklistItem, Forbidden, Intent, JsonSchema, RequiredFact, ToolCalls
+from monitor.errors import PatternTooSlow
+from monitor.intent import ChecklistItem, Forbidden, Intent, JsonSchema, RequiredFact, State, ToolCalls
 from monitor.lint.finding import Finding, error, texts, warning
 from monitor.score import ItemScore
 from monitor.scorers.facts import score_required_fact
 from monitor.scorers.items import score_forbidden
-from monitor.scorers.json_items import score_json_schema
+from monitor.scorers.json_items import problem_of, score_json_schema
 from monitor.transcript import EndReason, Role, Transcript, Turn
 
+NOTHING: tuple[object, ...] = ({}, [], "")
+"""Documents that say nothing."""
+UNUSABLE = "cannot be held against the schema: RecursionError"
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -25,7 +29,27 @@ def checklist_findings(intent: Intent) -> Iterator[Finding]:
         text = "has no critical item that wants something; mark the one without which the user went away with nothing"
         yield warning(intent, "checklist", "no-critical", text)
     for item in intent.checklist:
-        yield from _given_away(intent, item)
+        empty = list(_empty_schema(intent, item))
+        yield from empty or _given_away(intent, item)
+
+
+def _empty_schema(intent: Intent, item: ChecklistItem) -> Iterator[Finding]:
+    """A schema that every document satisfies, or that no document can be held against."""
+    if not isinstance(item, JsonSchema | State) or item.schema is None:
+        return
+    try:
+        problems = [problem_of(document, item.schema) for document in NOTHING]
+    except PatternTooSlow:
+        return
+    if not any(problems):
+        text = (
+            'is satisfied by {}, [] and "" alike, so it checks nothing; say what is right: type, and required and '
+            "properties of an object, minItems of an array"
+        )
+        yield error(intent, f"checklist.{item.id}", "checks-nothing", text)
+    elif any(problem.startswith(UNUSABLE) for problem in problems):
+        text = "has a schema that refers to itself without end; put properties or items between both"
+        yield error(intent, f"checklist.{item.id}", "endless-schema", text)
 
 
 def _wants_something(item: ChecklistItem) -> bool:

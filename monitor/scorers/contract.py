@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from monitor.intent import Intent
-from monitor.score import ComponentScore, Evidence, ItemScore, JudgeUsage
+from monitor.judge_usage import JudgeUsage
+from monitor.score import ComponentScore, Evidence, ItemScore
 from monitor.transcript import Foreseen, Transcript, Turn
 
 

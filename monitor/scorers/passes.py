@@ -1,12 +1,16 @@
-"""When one draw of a judge is not enough, and what several say together. Pure."""
+"""When one draw of a judge is not enough, and how several are asked for and taken together."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import add
 from statistics import fmean
 
+from monitor.errors import JudgeFailure
+from monitor.judge_usage import JudgeUsage
 from monitor.score import PASS_SCORE, Score
-from monitor.scorers.contract import Answer, Answers
+from monitor.scorers.contract import Answer, Answers, Case, Judge, Judgement, Question
 
 PASSES = 3
 CLOSE = 0.1
@@ -19,6 +23,20 @@ def is_close(score: Score) -> bool:
         return False
     has_failed = any(item.critical and item.kind == "judge" and item.passed is False for item in score.items)
     return has_failed or abs(score.value - PASS_SCORE) <= CLOSE + ROUNDING
+
+
+async def further(
+    judge: Judge, questions: Sequence[Question], case: Case, seeds: Sequence[int], *, earlier: JudgeUsage
+) -> list[Judgement]:
+    """One pass more for each seed. Raises JudgeFailure, whose usage has that of the `earlier` pass in it."""
+    done: list[Judgement] = []
+    for seed in seeds:
+        try:
+            done.append(await judge.ask(questions, case, seed=seed))
+        except JudgeFailure as exc:
+            exc.add_usage(reduce(add, [one.usage for one in done], earlier))
+            raise
+    return done
 
 
 def together(passes: Sequence[Answers]) -> Answers:

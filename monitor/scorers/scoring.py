@@ -13,7 +13,7 @@ from monitor.redact import Redactor
 from monitor.score import ComponentScore, Score, compose
 from monitor.scorers.contract import Answers, Case, Judge, Scorer
 from monitor.scorers.leaks import with_leaks
-from monitor.scorers.passes import PASSES, is_close, together
+from monitor.scorers.passes import PASSES, further, is_close, together
 from monitor.seeds import derive
 from monitor.transcript import Outcome, Transcript
 
@@ -63,7 +63,7 @@ class Scoring:
         if not (self._judge.is_sampled and is_close(score)):
             return replace(score, judged=first.usage)
         seeds = [derive(seed, "pass", number) for number in range(1, PASSES)]
-        passes = [first, *[await self._judge.ask(questions, case, seed=drawn) for drawn in seeds]]
+        passes = [first, *await further(self._judge, questions, case, seeds, earlier=first.usage)]
         answers = together([one.answers for one in passes])
         kept = {component.name: component for component in components if not asked[component.name]}
         score = self._composed(await self._components(case, answers, kept), transcript)

@@ -21,7 +21,8 @@ from monitor.calibration import TargetAgreement, WeightProposal
 from monitor.canary import CanaryAlarm, CanaryScore
 from monitor.check import CheckStatus, CheckSummary, Trigger
 from monitor.incident import Alert, NotificationKind, NotificationStatus, Phase
-from monitor.score import ComponentScore, Evidence, JudgeUsage, UserValidity
+from monitor.judge_usage import JudgeUsage
+from monitor.score import ComponentScore, Evidence, UserValidity
 from monitor.store.types import CleanText, Document, Real, UtcDateTime, Word
 from monitor.transcript import EndReason, Outcome, Role, Sampled, ToolCall, Usage
 from monitor.verdict import Finding, Severity

@@ -6,19 +6,22 @@ Every figure says how many labels it stands on; with too few there is none, and 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from statistics import fmean
 
 from monitor.agreement import Estimate, Z, auc, confusion, corrected_share, kappa, share, spearman
 from monitor.calibration import Calibration, TargetAgreement, WeightProposal
 from monitor.score import PASS_SCORE, Score
 from monitor.studies.labels import SCORE, Label
-from monitor.weightfit import fit_weights
+from monitor.weightfit import FOLDS, fit_weights
 
 FEWEST_LABELS = 30
 FEWEST_OF_A_KIND = 10
 FEWEST_PER_WEIGHT = 15
+JUDGED_KINDS = frozenset({"judge", "quality"})
+"""Items that are a judge's answers."""
 NOTHING_STORED = Estimate(value=None, reason="no scored conversation of this epoch is stored")
 
 
@@ -33,10 +36,11 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Number:
-    """What was measured of one target: its value, and whether that passes."""
+    """What was measured of one target: its value, whether that passes, and whether a judge had a part in it."""
 
     value: float
     passed: bool
+    was_judged: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +59,19 @@ class Pairs:
     labels: list[Label] = field(default_factory=list)
 
 
+def averaged(measured: Sequence[Measured]) -> list[Measured]:
+    """One label for each conversation and target: the mean of those that people gave it. Several people who saw the
+    same conversation say less than several conversations.
+    """
+    groups: dict[tuple[Hashable, str], list[Measured]] = {}
+    for one in measured:
+        groups.setdefault((one.label.key, one.label.target), []).append(one)
+    return [
+        replace(some[0], label=replace(some[0].label, value=fmean(one.label.value for one in some)))
+        for some in groups.values()
+    ]
+
+
 def calibrate(
     measured: Sequence[Measured],
     weights: Mapping[str, float],
@@ -69,6 +86,8 @@ def calibrate(
     """All figures. `weights` are those of the configuration, `seed` draws the folds of the fit."""
     reasons = dict(not_scored)
     targets: dict[str, Pairs] = {}
+    labels = len(measured) + sum(not_scored.values())
+    measured = averaged(measured)
     for one in measured:
         found = number_of(one.score, one.label.target)
         if isinstance(found, str):
@@ -81,7 +100,7 @@ def calibrate(
         id=calibration_id,
         at=at,
         epoch=epoch,
-        labels=len(measured) + sum(not_scored.values()),
+        labels=labels,
         targets=tuple(_agreement(name, targets[name], stored) for name in sorted(targets)),
         fit=propose([one for one in measured if one.label.target == SCORE], weights, seed=seed),
         not_scored=reasons,
@@ -92,16 +111,20 @@ def number_of(score: Score, target: str) -> Number | str:
     """The score, the component or the item of that name; a text says why there is none."""
     if target == SCORE:
         value, passed, reason = score.value, score.passed, score.reason
+        items = score.items
     elif (component := score.component(target)) is not None:
         value, passed, reason = component.value, None, component.reason
+        items = component.items
     else:
         item = next((item for item in score.items if item.id == target), None)
         if item is None:
             return f"nothing is called {target}"
         value, passed, reason = item.value, item.passed, item.reason
+        items = (item,)
     if value is None:
         return f"{target} not measured: {reason}"
-    return Number(value=value, passed=value >= PASS_SCORE if passed is None else passed)
+    was_judged = any(item.kind in JUDGED_KINDS and item.is_on and item.value is not None for item in items)
+    return Number(value=value, passed=value >= PASS_SCORE if passed is None else passed, was_judged=was_judged)
 
 
 def too_few(good: int, bad: int) -> str:
@@ -109,7 +132,8 @@ def too_few(good: int, bad: int) -> str:
     n = good + bad
     if n >= FEWEST_LABELS and min(good, bad) >= FEWEST_OF_A_KIND:
         return ""
-    text = f"{n} labels, {good} good and {bad} bad; needs {FEWEST_LABELS} with {FEWEST_OF_A_KIND} of each kind"
+    needed = f"needs {FEWEST_LABELS} with {FEWEST_OF_A_KIND} of each kind"
+    text = f"{n} labelled conversations, {good} good and {bad} bad; {needed}"
     if n < 4:
         return text
     half = Z * math.sqrt((1 + 0.5**2 / 2) / (n - 3))
@@ -135,6 +159,7 @@ def _agreement(target: str, pairs: Pairs, stored: Unlabelled) -> TargetAgreement
         auc=auc(values, labels),
         sensitivity=share(table.both, table.good),
         specificity=share(table.neither, table.bad),
+        judged=sum(number.was_judged for number in pairs.numbers),
     )
     if target != SCORE:
         return agreement
@@ -142,13 +167,17 @@ def _agreement(target: str, pairs: Pairs, stored: Unlabelled) -> TargetAgreement
         return replace(agreement, pass_rate=NOTHING_STORED, corrected_pass_rate=NOTHING_STORED)
     return replace(
         agreement,
+        stored=stored.n,
         pass_rate=share(stored.passed, stored.n),
         corrected_pass_rate=corrected_share(stored.passed, stored.n, table),
     )
 
 
 def propose(measured: Sequence[Measured], weights: Mapping[str, float], *, seed: int = 0) -> WeightProposal:
-    """Weights that follow the labels of whole conversations, over those where every component has a value."""
+    """Weights that follow the labels of whole conversations, over those where every component has a value.
+
+    No intent is in two folds of the fit; with fewer intents than folds, no conversation is.
+    """
     names = sorted(weights)
     rows: list[list[float]] = []
     kept: list[Measured] = []
@@ -169,7 +198,7 @@ def propose(measured: Sequence[Measured], weights: Mapping[str, float], *, seed:
 
 def _fitted(rows: list[list[float]], kept: Sequence[Measured], names: Sequence[str], seed: int) -> WeightProposal:
     labels = [one.label.value for one in kept]
-    fit = fit_weights(rows, labels, [one.intent_id for one in kept], seed=seed)
+    fit = fit_weights(rows, labels, group_names(kept), seed=seed)
     total = math.fsum(fit.weights)
     proposal = WeightProposal(
         n=len(kept),
@@ -181,3 +210,12 @@ def _fitted(rows: list[list[float]], kept: Sequence[Measured], names: Sequence[s
     if total <= 0:
         return replace(proposal, reason="no component rises with the labels")
     return replace(proposal, weights={name: weight / total for name, weight in zip(names, fit.weights, strict=True)})
+
+
+def group_names(kept: Sequence[Measured]) -> list[str]:
+    """What must not be in two folds: an intent, or a conversation where there are fewer intents than folds."""
+    intents = [one.intent_id for one in kept]
+    if len(set(intents)) >= FOLDS:
+        return intents
+    numbers: dict[Hashable, str] = {}
+    return [numbers.setdefault(one.label.key, f"conversation {len(numbers)}") for one in kept]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -49,6 +49,15 @@ class Label:
     value: float
     target: str
     conversation: str | Given
+
+    @property
+    def key(self) -> Hashable:
+        """What labels of the same conversation share: its id, and what is said in one of the file."""
+        if isinstance(self.conversation, str):
+            return self.conversation
+        case = self.conversation.case
+        said = tuple((turn.role, turn.text, turn.tool_calls) for turn in case.transcript.turns)
+        return self.conversation.id, case.intent.fingerprint, case.transcript.end, said
 
     @property
     def is_good(self) -> bool:

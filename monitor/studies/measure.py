@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from monitor.errors import CompletionFailure, EngineFailure, JudgeFailure
+from monitor.errors import JudgeFailure, StoreFailure
 from monitor.redact import Redactor, redacted_score
 from monitor.score import Score
 from monitor.scorers.contract import Case
-from monitor.scorers.scoring import Scoring
+from monitor.scorers.scoring import Scoring, not_scored
 from monitor.store import Store
 from monitor.studies.calibrate import Measured
 from monitor.studies.labels import Label
 from monitor.studies.lines import NEUTRAL, Given
 from monitor.studies.pace import in_order
 from monitor.studies.rescore import Intents, case_of, find_stored
+from monitor.studies.unscored import why_unscored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +28,15 @@ class CaseScoring:
     redactor: Redactor
 
     async def score(self, case: Case, *, seed: int = 0) -> Score:
-        """The score, redacted. A model that does not answer leaves it without a value."""
+        """The score, redacted. Whatever fails leaves it without a value. Raises StoreFailure."""
         scoring = self.scoring.without("task") if case.intent is NEUTRAL else self.scoring
         try:
             score = await scoring.score(case, seed=seed)
-        except (JudgeFailure, CompletionFailure, EngineFailure) as exc:
-            score = Score(value=None, reason=f"{type(exc).__name__}: {exc}", gate=1.0, components=())
+        except StoreFailure:
+            raise
+        except Exception as exc:  # noqa: BLE001  told and logged: one conversation must not end the others
+            usage = exc.usage if isinstance(exc, JudgeFailure) else None
+            score = replace(not_scored(why_unscored(exc, case.conversation_id or case.intent.id)), judged=usage)
         return redacted_score(score, self.redactor, [turn.text for turn in case.transcript.turns])
 
 
@@ -48,7 +52,7 @@ class Measurer:
 
     async def run(self, labels: Sequence[Label]) -> tuple[list[Measured], Counter[str]]:
         """Labels with scores, and how many have none, by the reason. Raises StoreFailure."""
-        wanted = {_key(label): label for label in labels}
+        wanted = {label.key: label for label in labels}
         scores: dict[object, tuple[Score, str] | str] = {}
         keys = iter(list(wanted))
         async for found in in_order(wanted.values(), self._score, at_once=self.at_once):
@@ -56,7 +60,7 @@ class Measurer:
         measured: list[Measured] = []
         missing: Counter[str] = Counter()
         for label in labels:
-            found = scores[_key(label)]
+            found = scores[label.key]
             if isinstance(found, str):
                 missing[found] += 1
             else:
@@ -82,8 +86,3 @@ class Measurer:
             return found
         stored, intent = found
         return await self.scoring.score(case_of(stored, intent), seed=stored.seed), intent.id
-
-
-def _key(label: Label) -> object:
-    """What several labels of one conversation share."""
-    return label.conversation if isinstance(label.conversation, str) else label.line

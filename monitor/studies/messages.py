@@ -8,9 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from monitor.scorers.tool_calls import says_error
+from monitor.text import printable
 from monitor.transcript import EndReason, Role, ToolCall, Transcript, Turn
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+TEXT_PARTS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
+"""Where the text of a part is, by its type."""
+KINDS_CHARACTERS = 100
 ENDS = {"user_ended": EndReason.USER_ENDED, "max_turns": EndReason.MAX_TURNS}
 
 
@@ -50,7 +54,21 @@ def _checked(message: object, where: str) -> Mapping[str, object]:
         raise Unreadable(f"{where}: write an object with role and content")
     if message.get("role") not in ROLES:
         raise Unreadable(f"{where}.role: write one of {', '.join(ROLES)}")
-    return {**message, "text": _text(message.get("content"), f"{where}.content"), "where": where}
+    if message.get("function_call") is not None:
+        raise Unreadable(
+            f'{where}.function_call: is the old form of a call; write tool_calls: [{{"id", "function": {{"name", '
+            '"arguments"}}], and its result as a message of the role tool with tool_call_id'
+        )
+    text, refusal = _text(message.get("content"), f"{where}.content"), _refusal(message, where)
+    return {**message, "text": text if text.strip() else refusal or text, "where": where}
+
+
+def _refusal(message: Mapping[str, object], where: str) -> str:
+    """What an assistant said instead of an answer, which OpenAI puts beside an empty content."""
+    refusal = message.get("refusal")
+    if refusal is not None and not isinstance(refusal, str):
+        raise Unreadable(f"{where}.refusal: write text or null")
+    return refusal or ""
 
 
 def _turns(messages: Sequence[Mapping[str, object]], at: datetime) -> tuple[list[Turn], list[int]]:
@@ -115,13 +133,18 @@ def _call(call: object, where: str, later: Sequence[Mapping[str, object]]) -> To
 
 
 def _text(content: object, where: str) -> str:
-    """Plain text, or the text parts of a list of parts."""
+    """Plain text, or the text parts of a list of parts; of parts that hold no text there is nothing to score."""
     if content is None:
         return ""
     if isinstance(content, str):
         return content
     if isinstance(content, list) and all(isinstance(part, dict) for part in content):
-        texts = [part.get("text", "") for part in content if part.get("type", "text") in ("text", "output_text")]
+        kinds = [str(part.get("type", "text")) for part in content]
+        pairs = zip(kinds, content, strict=True)
+        texts = [part.get(TEXT_PARTS[kind], "") for kind, part in pairs if kind in TEXT_PARTS]
+        if content and not texts:
+            there = printable(", ".join(sorted(set(kinds))), KINDS_CHARACTERS)
+            raise Unreadable(f"{where}: has no text in it (only {there}); add a part of the type text, or leave it out")
         if all(isinstance(text, str) for text in texts):
             return "\n".join(texts)
     raise Unreadable(f"{where}: write text, null, or a list of parts of the type text")

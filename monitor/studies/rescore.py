@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from monitor.agreement import clustered_mean
 from monitor.check import Conversation, Rescored
-from monitor.errors import CompletionFailure, EngineFailure, JudgeFailure
+from monitor.errors import StoreFailure
 from monitor.intent import Intent
 from monitor.redact import Redactor, redacted_score
 from monitor.score import Evidence, Score
@@ -18,6 +18,7 @@ from monitor.scorers.contract import Case
 from monitor.scorers.scoring import Scoring
 from monitor.store import Store
 from monitor.studies.pace import in_order
+from monitor.studies.unscored import is_fault, why_unscored
 
 MOVERS = 10
 INTENT_GONE = "the intent is not in the configuration"
@@ -61,6 +62,11 @@ class Comparison:
     movers: tuple[Pair, ...]
     left_out: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def faults(self) -> int:
+        """Conversations whose scoring broke in a way that nobody foresaw."""
+        return sum(count for reason, count in self.left_out.items() if is_fault(reason))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rescore:
@@ -79,7 +85,7 @@ class Rescore:
     at_once: int = 8
 
     async def run(self, conversation_ids: Sequence[str], on_done: Callable[[int], None] = lambda _: None) -> Comparison:
-        """One further score for each. Raises StoreFailure; a judge that does not answer leaves a conversation out."""
+        """One further score for each. Raises StoreFailure; any other failure leaves its conversation out."""
         pairs: list[Pair] = []
         left_out: Counter[str] = Counter()
         done = 0
@@ -100,9 +106,11 @@ class Rescore:
         conversation, intent = found
         try:
             score = await self.scoring.score(case_of(conversation, intent), seed=conversation.seed)
-        except (JudgeFailure, CompletionFailure, EngineFailure) as exc:
-            return f"{type(exc).__name__}: {exc}"
-        score = redacted_score(score, self.redactor, [turn.text for turn in conversation.transcript.turns])
+            score = redacted_score(score, self.redactor, [turn.text for turn in conversation.transcript.turns])
+        except StoreFailure:
+            raise
+        except Exception as exc:  # noqa: BLE001  told and logged: one conversation must not end the others
+            return self.redactor.redact(why_unscored(exc, conversation.id))
         await self.store.offload(self.store.append_rescored, self._row(conversation, intent, score))
         return Pair(
             conversation_id=conversation.id,

@@ -1,15 +1,21 @@
 """What the user invented, beyond what its intent says: only a judge can tell, so without one it is not measured.
 
 What hindered the assistant makes the conversation worthless; a small or a helpful departure is scored and told apart.
+A judge whose answers are draws is asked three times in all before it says that anything was invented.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 from monitor.intent import Intent
-from monitor.score import Departure, JudgeUsage, UserValidity
+from monitor.judge_usage import JudgeUsage
+from monitor.score import Departure, UserValidity
 from monitor.scorers.contract import Answers, Case, Judge, Question
+from monitor.scorers.passes import PASSES, further, together
+from monitor.seeds import derive
 
 YES = 0.5
 UNASKED = UserValidity(departure=None, reason="not measured: no judge is configured")
@@ -47,8 +53,14 @@ async def departure_of(case: Case, judge: Judge | None, *, seed: int) -> Departe
         return Departed(validity=UNASKED)
     brief = _brief(case.intent)
     questions = [Question(id=name, text=f"{brief} {text}") for name, text in QUESTIONS.items()]
-    judgement = await judge.ask(questions, case, seed=seed)
-    return Departed(validity=_validity(judgement.answers), usage=judgement.usage)
+    first = await judge.ask(questions, case, seed=seed)
+    found = _validity(first.answers)
+    if not judge.is_sampled or found.is_in_spec:
+        return Departed(validity=found, usage=first.usage)
+    seeds = [derive(seed, "pass", number) for number in range(1, PASSES)]
+    passes = [first, *await further(judge, questions, case, seeds, earlier=first.usage)]
+    validity = _validity(together([one.answers for one in passes]))
+    return Departed(validity=validity, usage=reduce(add, [one.usage for one in passes]))
 
 
 def _brief(intent: Intent) -> str:

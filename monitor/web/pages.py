@@ -32,6 +32,7 @@ from monitor.web.reports import API, PATH, ToolCallReports, refusal
 TREND_CHECKS = 42
 RECENT_CHECKS = 6
 SHOWN_CONVERSATIONS = 500
+LATER_SCORES = 20
 
 
 def _now() -> datetime:
@@ -147,6 +148,7 @@ class _Pages:
             conversation=conversation,
             transcript=conversation.transcript,
             score=conversation.score,
+            later=self._records.rescored(conversation.id)[:LATER_SCORES],
             components=components,
             messages=views.messages(conversation.transcript.turns, marks),
         )

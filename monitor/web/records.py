@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from monitor.calibration import Calibration
-from monitor.check import CheckRecord, Conversation
+from monitor.check import CheckRecord, Conversation, Rescored
 from monitor.incident import Incident, Notification
 from monitor.verdict import Verdict
 
@@ -30,6 +30,10 @@ class Records(Protocol):
 
     def conversation(self, conversation_id: str, /) -> Conversation | None:
         """One conversation."""
+        ...
+
+    def rescored(self, conversation_id: str, /) -> Sequence[Rescored]:
+        """The later scores of one conversation, newest first."""
         ...
 
     def verdicts(self, check_id: str, /) -> Sequence[Verdict]:

@@ -6,6 +6,8 @@ import asyncio
 import json
 from pathlib import Path
 
+import pytest
+
 from monitor.calibration import Calibration
 from monitor.store import Store
 from tests.cli.commands import ANSWER, Run, write_config
@@ -55,7 +57,7 @@ def test_figures_come_with_their_labels_and_are_stored(tmp_path: Path, run: Run)
 def test_figures_are_told_in_a_table(tmp_path: Path, run: Run) -> None:
     done = run("calibrate", write(tmp_path, labels(20, 20)), "--config", write_config(tmp_path), "--no-save")
     assert done.code == 0
-    assert "score: 40 labels, 50% of them good" in done.out
+    assert "score: 40 labelled conversations, 50% of them good" in done.out
     assert "sensitivity" in done.out
     assert "weights that follow the 40 labels (nothing is changed; the epoch would):" in done.out
     assert stored(tmp_path) is None
@@ -64,7 +66,7 @@ def test_figures_are_told_in_a_table(tmp_path: Path, run: Run) -> None:
 def test_too_few_labels_are_refused_with_the_arithmetic_and_not_stored(tmp_path: Path, run: Run) -> None:
     done = run("calibrate", write(tmp_path, labels(5, 5)), "--config", write_config(tmp_path))
     assert done.code == 3
-    assert "10 labels, 5 good and 5 bad; needs 30 with 10 of each kind" in done.out
+    assert "10 labelled conversations, 5 good and 5 bad; needs 30 with 10 of each kind" in done.out
     assert "not saved: there are too few labels" in done.err
     assert stored(tmp_path) is None
 
@@ -79,7 +81,7 @@ def test_a_wrong_line_is_named_and_nothing_is_calibrated(tmp_path: Path, run: Ru
 
 
 async def test_stored_conversations_are_labelled_by_their_id(
-    serve_assistant: ServeAssistant, tmp_path: Path, run: Run
+    serve_assistant: ServeAssistant, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assistant = await serve_assistant(lambda request: says(ANSWER if "shoes" in request.last_message else "Ten."))
     config = write_config(tmp_path, assistant.url)
@@ -91,4 +93,9 @@ async def test_stored_conversations_are_labelled_by_their_id(
     (target,) = done.json()["targets"]
     assert (target["n"], done.json()["epoch"]) == (32, check["epoch"])
     assert done.json()["not_scored"] == {"no such conversation is stored": 1}
-    assert target["pass_rate"]["value"] == 0.5
+    assert (target["pass_rate"]["value"], target["stored"], target["judged"]) == (0.5, 2, 0)
+    told = await asyncio.to_thread(run, "calibrate", file, "--config", config)
+    assert "pass rates are of 2 stored conversations of this epoch\n" in told.out
+    monkeypatch.setattr("monitor.cli.calibrate.STORED", 1)  # there are 10,000 of them only in years
+    told = await asyncio.to_thread(run, "calibrate", file, "--config", config)
+    assert "of 1 stored conversations of this epoch: the newest, and 1 are the most that are looked at" in told.out

@@ -11,6 +11,9 @@ import pytest
 
 from monitor.cli.rescore import since_when
 from monitor.errors import ConfigError
+from monitor.score import ComponentScore
+from monitor.scorers.contract import Answers, Case
+from monitor.scorers.task import Task
 from tests.cli.commands import ANSWER, INTENTS, Run, write_config
 from tests.fixtures.assistants import ServeAssistant, says
 
@@ -97,3 +100,21 @@ def test_since_is_an_age_or_a_moment(text: str | None, moment: datetime | None) 
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="neither an age like 7d nor a day like 2026-03-01"):
         since_when(text, NOW)
+
+
+async def test_a_mistake_of_ours_with_one_conversation_shows_in_the_exit_code(
+    checked: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Task.score
+
+    async def broken(self: Task, case: Case, answers: Answers) -> ComponentScore:
+        if case.intent.id == "what-cost":
+            raise KeyError("an answer")
+        return await whole(self, case, answers)
+
+    # No stored conversation is known that breaks a scorer.
+    monkeypatch.setattr(Task, "score", broken)
+    done = await asyncio.to_thread(run, "rescore", "--config", checked, "--suite", "shop")
+    assert done.code == 5
+    assert "over 1 conversations" in done.out
+    assert "left out: 1, a fault of the monitor: KeyError: 'an answer'" in done.out

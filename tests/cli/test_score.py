@@ -8,6 +8,12 @@ from typing import Any
 
 import pytest
 
+from monitor.redact import Redactor
+from monitor.score import ComponentScore
+from monitor.scorers.conduct import Conduct
+from monitor.scorers.contract import Answers, Case
+from monitor.scorers.scoring import Scoring
+from monitor.studies.measure import CaseScoring
 from tests.cli.commands import Run, write_config
 
 GOOD = {
@@ -55,6 +61,17 @@ def test_a_wrong_line_is_named_and_the_others_are_scored_all_the_same(tmp_path: 
     assert second.startswith('line 3: messages: write a list of {"role", "content"}')
     assert third.startswith("line 4: intent: checklist.0: is none of the kinds there are; write one of")
     assert summary == "1 scored, 0 without a score, 3 wrong"
+
+
+def test_calls_of_the_old_form_and_pictures_alone_are_wrong_lines(tmp_path: Path, run: Run) -> None:
+    call = {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}"}}
+    picture = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://shop.example/a.png"}}]}
+    lines = [{"id": f"{number}", "messages": [one, *GOOD["messages"]]} for number, one in enumerate((call, picture))]
+    done = run("score", write(tmp_path, *lines, GOOD))
+    assert (done.code, [line["id"] for line in objects(done.out)]) == (3, ["a"])
+    first, second, _ = done.err.splitlines()
+    assert first.startswith("line 1: messages[0].function_call: is the old form of a call; write tool_calls")
+    assert second.startswith("line 2: messages[0].content: has no text in it (only image_url); add a part of the type")
 
 
 def test_a_conversation_that_nothing_can_be_said_of_has_no_score_and_a_reason(tmp_path: Path, run: Run) -> None:
@@ -106,3 +123,26 @@ def test_a_file_without_a_conversation_is_refused(tmp_path: Path, run: Run, cont
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path, run: Run) -> None:
     assert run("score", tmp_path / "gone.jsonl").code == 2
+
+
+class Broken(Conduct):
+    """Has a mistake that shows with one conversation."""
+
+    async def score(self, case: Case, answers: Answers) -> ComponentScore:
+        if "boots" in case.transcript.turns[0].text:
+            raise KeyError("an answer")
+        return await super().score(case, answers)
+
+
+def test_a_conversation_that_cannot_be_scored_by_a_mistake_of_ours_leaves_the_others_alone(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = CaseScoring(scoring=Scoring([Broken()], {"conduct": 1.0}), redactor=Redactor())
+    # No line is known that breaks a scorer, so that one with a mistake stands in the place of those that there are.
+    monkeypatch.setattr("monitor.cli.scoring.plain_scoring", lambda: broken)
+    boots = [{"role": "user", "content": "and boots?"}, GOOD["messages"][1]]
+    done = run("score", write(tmp_path, {"id": "b", "messages": boots}, GOOD))
+    first, second = objects(done.out)
+    assert (first["score"], first["reason"]) == (None, "a fault of the monitor: KeyError: 'an answer'")
+    assert (second["id"], second["score"]) == ("a", 1.0)
+    assert (done.code, "1 scored, 1 without a score, 0 wrong" in done.err) == (5, True)

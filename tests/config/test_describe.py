@@ -52,3 +52,34 @@ def test_the_summary_is_json_with_units_in_its_names(tmp_path: Path) -> None:
     assert summary["suites"]["baseline"]["conversations"] == 4
     assert summary["settings"]["suites"]["baseline"]["timeout_seconds"] == 3600.0
     assert summary["warnings"]
+
+
+JUDGE = """\
+judge:
+  url: https://judge.example/v1?key=hunter2
+  model: judge-1
+  mode: logprobs
+  api_key_env: KEY
+  budgets: {requests_per_day: 900}
+state_sources:
+  orders: {url: https://shop.example/api, token_env: TOKEN}
+  crm: {url: http://127.0.0.1:9001}
+"""
+
+
+def test_the_page_tells_the_judge_and_the_state_sources_without_their_secrets(tmp_path: Path) -> None:
+    page = describe(loaded(tmp_path, CONFIG + JUDGE, env={"KEY": "hunter2-a", "TOKEN": "hunter2-b"}), NOW)
+    assert (
+        "judge      judge-1 on https://judge.example/v1, mode logprobs, key by environment variable KEY, "
+        "8 requests at once, at most 900 requests per day\n"
+    ) in page
+    assert "state      orders: https://shop.example/api, key by environment variable TOKEN\n" in page
+    assert "state      crm: http://127.0.0.1:9001, no key\n" in page
+    assert "hunter2" not in page
+
+
+def test_a_judge_without_model_and_budget_and_no_judge_are_told(tmp_path: Path) -> None:
+    page = describe(loaded(tmp_path, CONFIG + "judge: {url: 'unix:///run/judge.sock'}\n"), NOW)
+    assert "judge      the model served on unix:///run/judge.sock, mode json, no key, 8 requests at once" in page
+    assert "requests at once, no budget\n" in page
+    assert "judge      none: questions for one are not asked" in describe(loaded(tmp_path), NOW)

@@ -235,17 +235,18 @@ async def test_a_crash_is_told_by_the_daemon_and_its_end_too(
         for kind in ("open", "resolve")
         for mode in MODES
     )
-    assert ends_of_degraded(config.parent) == {EndReason.CONNECTION_FAILED}
+    assert ends_of_opening(config.parent) == {EndReason.CONNECTION_FAILED}
 
 
 def suites(checks: list[CheckRecord], status: CheckStatus) -> set[str]:
     return {check.suite for check in checks if check.status is status}
 
 
-def ends_of_degraded(folder: Path) -> set[EndReason]:
+def ends_of_opening(folder: Path) -> set[EndReason]:
+    """How the conversations of those checks ended that opened an incident."""
     store = Store.open(f"sqlite:///{folder / 'monitor.sqlite3'}")
-    degraded = [check for check in store.checks() if check.status is CheckStatus.DEGRADED]
-    ends = {conversation.transcript.end for check in degraded for conversation in store.conversations(check.id)}
+    opened_by = {incident.opened_by_check or "" for incident in store.incidents()}
+    ends = {conversation.transcript.end for check_id in opened_by for conversation in store.conversations(check_id)}
     store.close()
     return ends
 

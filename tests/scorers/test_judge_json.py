@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from monitor.errors import JudgeFailure, JudgeRefused
-from monitor.score import Evidence, JudgeUsage
+from monitor.judge_usage import JudgeUsage
+from monitor.score import Evidence
 from monitor.scorers.contract import Case, Judgement, Question
 from tests.fixtures.assistants import (
     Answer,
@@ -291,3 +292,17 @@ async def test_a_busy_server_is_asked_again_when_it_says(
 
     said = await judged(serve_assistant, judge_server, answer, sleep=sleep)
     assert (said.answers["item-0"].value, paused) == (1.0, [2.0, 2.0])
+
+
+async def test_answers_that_could_not_be_used_are_paid_for_all_the_same(
+    serve_assistant: ServeAssistant, judge_server: MakeServer
+) -> None:
+    with pytest.raises(JudgeFailure) as twice:
+        await judged(serve_assistant, judge_server, lambda _: says("Hm."))
+    assert twice.value.usage == JudgeUsage(calls=2, prompt_tokens=14, completion_tokens=10)
+    with pytest.raises(JudgeFailure) as once:
+        await judged(serve_assistant, judge_server, in_turn(says("Hm."), responds(404)))
+    assert once.value.usage == JudgeUsage(calls=1, prompt_tokens=7, completion_tokens=5)
+    with pytest.raises(JudgeFailure) as never:
+        await judged(serve_assistant, judge_server, lambda _: responds(404))
+    assert never.value.usage is None

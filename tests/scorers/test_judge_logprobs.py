@@ -11,7 +11,8 @@ import pytest
 
 from monitor.assistants.budget import Allowance
 from monitor.errors import JudgeFailure
-from monitor.score import JudgeResult, JudgeUsage
+from monitor.judge_usage import JudgeUsage
+from monitor.score import JudgeResult
 from monitor.scorers.contract import Judgement, Question
 from monitor.scorers.judge import LogprobJudge, Prices
 from tests.fixtures.assistants import (
@@ -268,6 +269,38 @@ async def test_a_field_can_be_added_and_taken_away(serve_assistant: ServeAssista
     await logprob_judge(judge_server(server.url, extra_body=extra)).ask([KIND], CASE, seed=1)
     body = server.received[0].json()
     assert ("max_tokens" in body, body["max_completion_tokens"]) == (False, 1)
+
+
+async def test_what_was_answered_beside_a_question_that_failed_is_paid_for(
+    serve_assistant: ServeAssistant, judge_server: MakeServer
+) -> None:
+    def answer(request: Received) -> Reaction:
+        return leaning({"yes" if "kind" in request.last_message else "Well": 0.9}, prompt_tokens=100)
+
+    server = await serve_assistant(answer)
+    with pytest.raises(JudgeFailure, match="short") as failed:
+        await logprob_judge(judge_server(server.url, concurrency=1)).ask([KIND, SHORT], CASE, seed=1)
+    assert failed.value.usage == JudgeUsage(calls=2, prompt_tokens=200)
+
+
+async def test_a_request_that_is_given_up_counts_for_the_budget_of_tokens(
+    serve_assistant: ServeAssistant, judge_server: MakeServer
+) -> None:
+    arrived = asyncio.Event()
+
+    def answer(_: Received) -> Reaction:
+        arrived.set()
+        return never_answers()
+
+    server = await serve_assistant(answer)
+    judge = logprob_judge(judge_server(server.url, per_day=Allowance(tokens=100)))
+    given_up = asyncio.ensure_future(judge.ask([KIND], CASE, seed=1))
+    await arrived.wait()
+    given_up.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await given_up
+    with pytest.raises(JudgeFailure, match="its budget is spent"):
+        await judge.ask([KIND], CASE, seed=1)
 
 
 @pytest.mark.model

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from monitor.errors import JudgeFailure
 from monitor.intent import ChecklistItem, JudgeQuestion, RequiredFact
-from monitor.score import ComponentScore, Evidence, JudgeUsage, Score
+from monitor.judge_usage import JudgeUsage
+from monitor.score import ComponentScore, Evidence, Score
 from monitor.scorers.contract import Answer, Answers, Case, Judgement, Question, Scorer
 from monitor.scorers.passes import together
 from monitor.scorers.scoring import Scoring
@@ -110,3 +112,19 @@ def test_reason_and_evidence_are_of_a_pass_that_agrees_with_the_most() -> None:
     assert whole.value == pytest.approx(1 / 3)
     assert whole.reason == "1 of 3 passes say yes: second"
     assert whole.evidence == (Evidence(turn=0, quote="second"),)
+
+
+class Fails(Draws):
+    """Answers so many passes as are written down, and none after."""
+
+    async def ask(self, questions: Sequence[Question], case: Case, *, seed: int) -> Judgement:
+        if len(self.seeds) == len(self.passes):
+            raise JudgeFailure("away", JudgeUsage(calls=2, prompt_tokens=5))
+        return await super().ask(questions, case, seed=seed)
+
+
+@pytest.mark.parametrize("answered", [0, 1, 2])
+async def test_a_judge_that_fails_in_a_later_pass_is_paid_for_the_earlier_ones(answered: int) -> None:
+    with pytest.raises(JudgeFailure) as failed:
+        await scored(Fails([{"a": 0.5}] * answered), question("a"))
+    assert failed.value.usage == JudgeUsage(calls=2 + answered, prompt_tokens=5 + 10 * answered)

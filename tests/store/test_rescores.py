@@ -9,7 +9,8 @@ import pytest
 from monitor.agreement import Estimate
 from monitor.calibration import Calibration, TargetAgreement, WeightProposal
 from monitor.check import Rescored
-from monitor.score import ComponentScore, Evidence, ItemScore, JudgeUsage, Score
+from monitor.judge_usage import JudgeUsage
+from monitor.score import ComponentScore, Evidence, ItemScore, Score
 from monitor.store import Closing, ConversationFilter, Store
 from monitor.transcript import EndReason, Outcome
 from tests.store.samples import a_check, a_conversation, a_score, a_transcript, after, an_ended_check

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -10,8 +11,18 @@ import pytest
 from monitor.agreement import Estimate
 from monitor.calibration import Calibration, TargetAgreement
 from monitor.score import ComponentScore, ItemScore, Score
-from monitor.studies.calibrate import Measured, Unlabelled, calibrate, number_of, propose, too_few
+from monitor.studies.calibrate import (
+    Measured,
+    Unlabelled,
+    averaged,
+    calibrate,
+    group_names,
+    number_of,
+    propose,
+    too_few,
+)
 from monitor.studies.labels import Label
+from monitor.studies.lines import NEUTRAL, Given, read_case
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 WEIGHTS = {"task": 0.5, "conduct": 0.1}
@@ -81,7 +92,7 @@ def test_scores_that_follow_the_labels_are_told_with_n_and_base_rate() -> None:
 
 def test_the_share_that_people_would_pass_is_of_the_stored_conversations() -> None:
     good = [measured(scored(0.9 if n % 10 else 0.1), 1.0, n) for n in range(40)]  # sensitivity .9
-    bad = [measured(scored(0.1 if n % 5 else 0.9), 0.0, n) for n in range(40)]  # specificity .8
+    bad = [measured(scored(0.1 if n % 5 else 0.9), 0.0, 40 + n) for n in range(40)]  # specificity .8
     target = only(run(*good, *bad, stored=Unlabelled(passed=620, n=1000)))
     assert (number(target.sensitivity), number(target.specificity)) == (0.9, 0.8)
     assert number(target.pass_rate) == 0.62
@@ -91,7 +102,7 @@ def test_the_share_that_people_would_pass_is_of_the_stored_conversations() -> No
 def test_too_few_labels_are_refused_with_the_arithmetic() -> None:
     target = only(run(*labelled(12)))
     assert target.spearman is None
-    assert target.reason.startswith("12 labels, ")
+    assert target.reason.startswith("12 labelled conversations, ")
     assert "needs 30 with 10 of each kind: from 12, a correlation of 0.50 could be anything from -0.14 to" in (
         target.reason
     )
@@ -151,3 +162,60 @@ def test_no_weights_are_proposed_where_nothing_rises_with_the_labels() -> None:
         for n, one in enumerate(labelled(60))
     ]
     assert propose(against, WEIGHTS).reason == "no component rises with the labels"
+
+
+def test_several_labels_of_one_conversation_count_as_one_for_each_target() -> None:
+    pairs = labelled(40)
+    again = [replace(one, label=replace(one.label, line=100 + one.label.line)) for one in pairs]
+    assert only(run(*pairs, *again)) == only(run(*pairs))
+    assert run(*pairs, *again).labels == 80
+    assert only(run(*pairs, *[again[0]] * 500)).n == 40
+
+
+def test_the_label_of_a_conversation_is_the_mean_of_what_people_said() -> None:
+    said = [measured(scored(0.9), value, 1) for value in (1.0, 0.2, 0.0)]
+    other = measured(scored(0.9), 1.0, 1, "task")
+    assert [(one.label.target, one.label.value) for one in averaged([*said, other])] == [
+        ("score", pytest.approx(0.4)),
+        ("task", 1.0),
+    ]
+
+
+def test_labels_of_the_same_words_in_a_file_are_of_one_conversation() -> None:
+    def given(line: int, reply: str, name: str = "a") -> Label:
+        messages = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": reply}]
+        found = read_case(line, {"id": name, "messages": messages}, lambda _: NEUTRAL, at=AT)
+        assert isinstance(found, Given)
+        return Label(line=line, value=1.0, target="score", conversation=found)
+
+    assert given(1, "good day").key == given(2, "good day").key
+    assert len({given(1, "good day").key, given(1, "bye").key, given(1, "good day", "b").key}) == 3
+
+
+def test_the_fit_keeps_a_conversation_in_one_fold_where_there_are_few_intents() -> None:
+    def fit_of(intents: int) -> list[str]:
+        pairs = [replace(one, intent_id=f"i{n % intents}") for n, one in enumerate([*labelled(40), *labelled(40)])]
+        return group_names(pairs)
+
+    assert fit_of(5) == [f"i{n % 5}" for n in range(80)]
+    few = fit_of(4)
+    assert len(set(few)) == 40
+    assert few[:40] == few[40:]
+
+
+@pytest.mark.parametrize(
+    ("target", "kind", "judged"),
+    [("score", "judge", 40), ("task", "judge", 40), ("polite", "judge", 40), ("score", "forbidden", 0)],
+)
+def test_a_calibration_says_in_how_many_numbers_a_judge_had_a_part(target: str, kind: str, judged: int) -> None:
+    def of_kind(one: Measured) -> Measured:
+        task, conduct = one.score.components
+        items = tuple(replace(item, kind=kind) for item in task.items)
+        score = replace(one.score, components=(replace(task, items=items), conduct))
+        return replace(one, score=score, label=replace(one.label, target=target))
+
+    assert only(run(*map(of_kind, labelled(40)))).judged == judged
+
+
+def test_a_component_that_no_judge_answered_says_nothing_of_one() -> None:
+    assert only(run(*[replace(one, label=replace(one.label, target="conduct")) for one in labelled(40)])).judged == 0

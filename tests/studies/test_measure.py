@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+
 from monitor.check import Conversation
-from monitor.errors import JudgeFailure
+from monitor.errors import JudgeFailure, StoreUnavailable
 from monitor.healthcheck import HealthCheck
+from monitor.judge_usage import JudgeUsage
 from monitor.redact import Redactor
 from monitor.score import ComponentScore
 from monitor.scorers.conduct import Conduct
@@ -30,6 +33,15 @@ class AwayJudge(Task):
 
     async def score(self, case: Case, answers: Answers) -> ComponentScore:
         raise JudgeFailure("away")
+
+
+class Broken(Task):
+    """Has a mistake that shows with one conversation."""
+
+    async def score(self, case: Case, answers: Answers) -> ComponentScore:
+        if "hello" in case.transcript.turns[0].text:
+            raise KeyError("sk-abcdefgh1234567890")
+        return await super().score(case, answers)
 
 
 def a_label(conversation: str | Given, line: int = 1, target: str = "score") -> Label:
@@ -107,3 +119,34 @@ async def test_a_judge_that_is_away_leaves_the_score_without_a_value() -> None:
     away = CaseScoring(scoring=Scoring([AwayJudge()], {"task": 1.0}), redactor=Redactor())
     score = await away.score(Case(intent=intent(), transcript=transcript("hello", "good day")))
     assert (score.value, score.reason) == (None, "JudgeFailure: away")
+
+
+async def test_what_a_judge_answered_before_it_failed_is_counted() -> None:
+    class Costly(Task):
+        async def score(self, case: Case, answers: Answers) -> ComponentScore:
+            raise JudgeFailure("away", JudgeUsage(calls=2, prompt_tokens=9, cost=0.5))
+
+    costly = CaseScoring(scoring=Scoring([Costly()], {"task": 1.0}), redactor=Redactor())
+    score = await costly.score(Case(intent=intent(), transcript=transcript("hello", "good day")))
+    assert score.judged == JudgeUsage(calls=2, prompt_tokens=9, cost=0.5)
+
+
+async def test_a_mistake_of_the_monitor_leaves_one_score_out_and_is_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    broken = CaseScoring(scoring=Scoring([Broken()], {"task": 1.0}), redactor=Redactor())
+    score = await broken.score(Case(intent=intent(), transcript=transcript("hello", "good day")))
+    assert (score.value, score.reason) == (None, "a fault of the monitor: KeyError: '[redacted:api_key]'")
+    (record,) = caplog.records
+    assert record.getMessage() == "scoring_broke conversation=returns"
+    assert (await broken.score(Case(intent=intent(), transcript=transcript("hi", "30 days")))).value is not None
+
+
+async def test_a_database_that_is_away_is_no_mistake_of_one_conversation() -> None:
+    class Away(Task):
+        async def score(self, case: Case, answers: Answers) -> ComponentScore:
+            raise StoreUnavailable("away")
+
+    away = CaseScoring(scoring=Scoring([Away()], {"task": 1.0}), redactor=Redactor())
+    with pytest.raises(StoreUnavailable):
+        await away.score(Case(intent=intent(), transcript=transcript("hello", "good day")))

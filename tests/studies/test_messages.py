@@ -11,6 +11,7 @@ from monitor.studies.messages import Foreign, Unreadable, read_messages
 from monitor.transcript import EndReason, Outcome, ToolCall
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
+PICTURE = {"type": "image_url", "image_url": {"url": "https://shop.example/shoe.png"}}
 
 
 def user(text: Any) -> dict[str, Any]:
@@ -102,6 +103,18 @@ def test_content_may_be_a_list_of_parts_whose_texts_are_read() -> None:
     assert read(user(parts), said("nice")).transcript.turns[0].text == "see\nthis"
 
 
+def test_a_refusal_is_what_the_assistant_said() -> None:
+    beside = said(None) | {"refusal": "I can't help with that."}
+    inside = said([{"type": "refusal", "refusal": "I can't do this."}])
+    plain = said("yes") | {"refusal": None, "function_call": None}
+    found = read(user("x"), beside, user("y"), inside, user("z"), plain)
+    assert [turn.text for turn in found.transcript.turns][1::2] == [
+        "I can't help with that.",
+        "I can't do this.",
+        "yes",
+    ]
+
+
 def test_the_end_may_be_that_of_the_turns() -> None:
     assert read(said("x"), end="max_turns").transcript.end is EndReason.MAX_TURNS
 
@@ -115,6 +128,14 @@ def test_the_end_may_be_that_of_the_turns() -> None:
         ([{"role": "bot", "content": "x"}], r"messages\[0\].role: write one of system, "),
         ([{"role": ["user"], "content": "x"}], r"messages\[0\].role: write one of system, "),
         ([user(3)], r"messages\[0\].content: write text, null, or a list of parts"),
+        ([user([PICTURE])], r"messages\[0\].content: has no text in it \(only image_url\)"),
+        ([user("x"), said([{"type": "audio"}, {"type": "file"}])], r"\[1\].content: .*\(only audio, file\)"),
+        ([user([{"type": ["text"]}])], r"messages\[0\].content: has no text in it"),
+        ([said(None) | {"refusal": 3}], r"messages\[0\].refusal: write text or null"),
+        (
+            [said(None) | {"function_call": {"name": "f", "arguments": "{}"}}],
+            r"messages\[0\].function_call: is the old form of a call; write tool_calls: ",
+        ),
         ([user("x")], "the assistant says nothing"),
         ([said("x", call("f") | {"function": "f"})], r'messages\[0\].tool_calls\[0\]: write {"id", "function"'),
         ([{**said("x"), "tool_calls": {}}], r"messages\[0\].tool_calls: write a list"),

@@ -29,6 +29,15 @@ class AwayJudge(Task):
         raise JudgeFailure("away")
 
 
+class Broken(Task):
+    """Has a mistake that shows with one intent."""
+
+    async def score(self, case: Case, answers: Answers) -> ComponentScore:
+        if case.intent.id == "two":
+            raise KeyError("an answer")
+        return await super().score(case, answers)
+
+
 def study(
     check: HealthCheck, *, scoring: Scoring | None = None, epoch: str = "e2", any_intent: bool = False
 ) -> Rescore:
@@ -127,6 +136,19 @@ async def test_a_judge_that_is_away_leaves_out_and_writes_nothing(checking: Chec
     found = await rescored(check, [before], scoring=Scoring([AwayJudge()], {"task": 1.0}))
     assert found.left_out == {"JudgeFailure: away": 1}
     assert checking.store.rescored(before.id) == []
+
+
+async def test_a_mistake_of_the_monitor_leaves_one_out_and_the_others_are_compared(
+    checking: Checking, caplog: pytest.LogCaptureFixture
+) -> None:
+    check = playing(checking, intent(id="one"), intent(id="two"))
+    _, stored = await stored_ids(checking, check)
+    found = await rescored(check, stored, scoring=Scoring([Broken()], {"task": 1.0}))
+    assert (found.n, found.faults) == (1, 1)
+    assert found.left_out == {"a fault of the monitor: KeyError: 'an answer'": 1}
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == [
+        f"scoring_broke conversation={one.id}" for one in stored if one.intent_id == "two"
+    ]
 
 
 async def test_a_conversation_that_was_deleted_meanwhile_is_told(sqlite_store: Store, checking: Checking) -> None:

@@ -16,6 +16,7 @@ from monitor.check import (
     CheckSummary,
     Conversation,
     IntentSummary,
+    Rescored,
     Snapshot,
     SuiteSnapshot,
     Trigger,
@@ -258,6 +259,7 @@ class MemoryRecords:
     stored_incidents: tuple[Incident, ...] = (INCIDENT,)
     stored_notifications: tuple[Notification, ...] = ()
     stored_calibration: Calibration | None = None
+    stored_rescored: tuple[Rescored, ...] = ()
     is_away: bool = False
 
     def check(self, check_id: str, /) -> CheckRecord | None:
@@ -277,6 +279,10 @@ class MemoryRecords:
     def conversation(self, conversation_id: str, /) -> Conversation | None:
         self._reach()
         return next((stored for stored in self.stored_conversations if stored.id == conversation_id), None)
+
+    def rescored(self, conversation_id: str, /) -> Sequence[Rescored]:
+        self._reach()
+        return [stored for stored in self.stored_rescored if stored.conversation_id == conversation_id]
 
     def verdicts(self, check_id: str, /) -> Sequence[Verdict]:
         self._reach()

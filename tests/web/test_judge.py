@@ -7,16 +7,18 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.calibration import Calibration, WeightProposal
-from monitor.score import JudgeUsage
+from monitor.agreement import Estimate
+from monitor.calibration import Calibration, TargetAgreement, WeightProposal
+from monitor.judge_usage import JudgeUsage
 from tests.web.examples import CHECK, SCORE, T0, MemoryRecords, client, conversation, pages
 
+VOUCHING = TargetAgreement(target="score", n=40, good=20, judged=40, auc=Estimate(value=0.9, low=0.8, high=0.95))
 JUDGED = conversation(score=replace(SCORE, judged=JudgeUsage(calls=1)))
 
 
 def calibration(epoch: str = CHECK.epoch, days_ago: int = 0) -> Calibration:
     at = T0 - timedelta(days=days_ago)
-    return Calibration(id="k", at=at, epoch=epoch, labels=40, targets=(), fit=WeightProposal(n=0))
+    return Calibration(id="k", at=at, epoch=epoch, labels=40, targets=(VOUCHING,), fit=WeightProposal(n=0))
 
 
 async def get(path: str, records: MemoryRecords) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
 
-from monitor.check import Conversation, Group, Snapshot, SuiteSnapshot, Watched
+from monitor.check import Conversation, Group, Rescored, Snapshot, SuiteSnapshot, Watched
 from monitor.incident import NotificationStatus
 from monitor.score import ComponentScore, Departure, Evidence, ItemScore, Score, UserValidity
 from monitor.transcript import EndReason, Sampled, ToolCall
@@ -298,3 +299,31 @@ async def test_a_check_whose_users_were_not_measured_says_nothing_about_them() -
     page = await get("/checks/k1")
     assert "Simulated users" not in page
     assert "Users kept to the intent" not in page
+
+
+def again(name: str, value: float | None, fingerprint: str = "0" * 16, *, of: str = "c1") -> Rescored:
+    score = replace(conversation().score, value=value)
+    at = T0 + timedelta(days=3)
+    return Rescored(id=name, conversation_id=of, epoch=f"epoch-{name}", fingerprint=fingerprint, at=at, score=score)
+
+
+async def test_a_conversation_lists_its_later_scores_with_their_epochs() -> None:
+    later = (again("a", 0.413), again("b", None, "f" * 16), again("other", 0.999, of="c2"))
+    html = await get("/conversations/c1", MemoryRecords(stored_rescored=later))
+    listed = html.partition("Scored again later")[2]
+    first, second = re.findall(r"<tr><td>.*?</tr>", listed, re.DOTALL)
+    assert "2026-03-04" in first
+    assert "epoch-a" in first and "0.41" in first and "the same" in first
+    assert "epoch-b" in second and "not measured" in second and "changed since" in second
+    assert "epoch-other" not in html
+    assert "The score above is of epoch <code>e1</code>" in listed
+
+
+async def test_a_conversation_that_was_scored_once_lists_no_later_scores() -> None:
+    assert "Scored again later" not in await get("/conversations/c1")
+
+
+async def test_a_page_with_later_scores_is_as_sound_as_without() -> None:
+    html = await get("/conversations/c1", MemoryRecords(stored_rescored=tuple(again(str(n), 0.5) for n in range(30))))
+    assert html.count("epoch-") == 20
+    assert html.count('id="later"') == 1

@@ -13,7 +13,7 @@ from typing import Any
 
 from monitor.assistants.chat_answer import read_completion
 from monitor.errors import AssistantFailure, JudgeFailure, JudgeRefused
-from monitor.score import JudgeUsage
+from monitor.judge_usage import JudgeUsage
 from monitor.scorers.contract import Answer, Answers, Case, Judgement, Question
 from monitor.scorers.judge.record import Record, Redact, record
 from monitor.scorers.judge.server import JudgeServer, Said
@@ -55,12 +55,16 @@ class JsonJudge:
         problem = ""
         for attempt in range(ATTEMPTS):
             sheet = self._sheet(questions, case, derive(seed, "sheet", attempt))
-            said = await self._say(sheet)
+            try:
+                said = await self._say(sheet)
+            except JudgeFailure as exc:
+                exc.add_usage(usage)
+                raise
             usage = said.usage if usage is None else usage + said.usage
             if said.value is not None:
                 return Judgement(answers=_answers(sheet, said.value), usage=usage)
             problem = said.problem
-        raise JudgeFailure(f"the judge gave no usable answer, twice: {problem}")
+        raise JudgeFailure(f"the judge gave no usable answer, twice: {problem}", usage)
 
     def _sheet(self, questions: Sequence[Question], case: Case, seed: int) -> _Sheet:
         order = sorted(questions, key=lambda question: derive(seed, question.id))

@@ -14,9 +14,10 @@ from string import Template
 from typing import NamedTuple
 
 from monitor.errors import JudgeFailure
+from monitor.judge_usage import JudgeUsage
 from monitor.scorers.contract import Answer, Case, Judgement, Question
 from monitor.scorers.judge.record import Record, Redact, record
-from monitor.scorers.judge.server import JudgeServer, Said
+from monitor.scorers.judge.server import JudgeServer
 from monitor.text import fold_whitespace
 
 TOP_LOGPROBS = 20
@@ -43,20 +44,23 @@ class LogprobJudge:
         self._max_characters = max_characters
 
     async def ask(self, questions: Sequence[Question], case: Case, *, seed: int) -> Judgement:
-        """One answer for each, in calls of their own. Raises JudgeFailure."""
+        """One answer for each, in calls of their own. Raises the first JudgeFailure; the other calls are given up."""
         # One fence for all: servers compute what prompts begin with alike only once.
         shown = record(case, seed=seed, redact=self._redact, limit=self._max_characters)
+        usages: list[JudgeUsage] = []
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._answer(question, shown)) for question in questions]
+                tasks = [group.create_task(self._answer(question, shown, usages)) for question in questions]
         except ExceptionGroup as several:
-            raise several.exceptions[0] from several
-        found = [task.result() for task in tasks]
-        answers = {question.id: answer for question, (answer, _) in zip(questions, found, strict=True)}
-        usage = reduce(add, [said.usage for _, all_said in found for said in all_said])
-        return Judgement(answers=answers, usage=usage)
+            failure = several.exceptions[0]
+            if isinstance(failure, JudgeFailure) and usages:
+                failure.add_usage(reduce(add, usages))
+            raise failure from several
+        answers = {question.id: task.result() for question, task in zip(questions, tasks, strict=True)}
+        return Judgement(answers=answers, usage=reduce(add, usages))
 
-    async def _answer(self, question: Question, shown: Record) -> tuple[Answer, list[Said[Share]]]:
+    async def _answer(self, question: Question, shown: Record, usages: list[JudgeUsage]) -> Answer:
+        """One answer; what each call took is put into `usages`. Raises JudgeFailure."""
         prompt = self._template.substitute(
             fence=shown.fence, record=shown.text, question=fold_whitespace(question.text)
         )
@@ -67,13 +71,14 @@ class LogprobJudge:
             "logprobs": True,
             "top_logprobs": TOP_LOGPROBS,
         }
-        all_said: list[Said[Share]] = []
+        problem = ""
         for _ in range(ATTEMPTS):
             said = await self._server.ask(body, read_share)
-            all_said.append(said)
+            usages.append(said.usage)
             if said.value is not None:
-                return _judged(question, said.value, shown), all_said
-        raise JudgeFailure(f"the judge gave no usable answer to {question.id}, twice: {all_said[-1].problem}")
+                return _judged(question, said.value, shown)
+            problem = said.problem
+        raise JudgeFailure(f"the judge gave no usable answer to {question.id}, twice: {problem}")
 
 
 class Share(NamedTuple):

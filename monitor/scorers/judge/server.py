@@ -18,8 +18,9 @@ from monitor.assistants.chat_answer import error_message, usage_of
 from monitor.assistants.openai_chat import endpoint
 from monitor.errors import HttpFailure, JudgeFailure, JudgeRefused, Stopped
 from monitor.http import HttpClient, HttpResponse, retry_after_seconds
+from monitor.judge_usage import JudgeUsage
 from monitor.redact import Redactor
-from monitor.score import JudgeResult, JudgeUsage
+from monitor.score import JudgeResult
 from monitor.text import fold_whitespace, printable
 from monitor.transcript import Usage
 
@@ -167,6 +168,9 @@ class JudgeServer:
             response = await self._http.request(
                 "POST", self._url, deadline_seconds=seconds, headers=self._headers, json=body
             )
+        except asyncio.CancelledError:
+            self._count(NOT_STATED, prompt_estimate, 0)
+            raise
         except HttpFailure as exc:
             self._count(NOT_STATED, prompt_estimate, 0)  # it may have been read all the same
             detail = self._redactor.redact(str(exc))
