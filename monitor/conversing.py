@@ -86,7 +86,13 @@ class Conversing:
                 transcript = await with_reported(
                     transcript, intent, context.conversation_id, self.reports, self.redactor.redact
                 )
-            case = Case(intent=intent, transcript=transcript, conversation_id=context.conversation_id, is_fresh=True)
+            case = Case(
+                intent=intent,
+                transcript=transcript,
+                conversation_id=context.conversation_id,
+                is_fresh=True,
+                hears_reports=self.reports is not None,
+            )
             return await self._score(case, seed)
         except JudgeFailure as exc:
             end, detail, usage = EndReason.JUDGE, str(exc), exc.usage

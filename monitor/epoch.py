@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-SCORER_VERSION = 2
+SCORER_VERSION = 3
 """Grows with every change of a scorer's rules that can move a score."""
 
 

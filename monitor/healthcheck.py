@@ -65,7 +65,7 @@ class Decision:
 class HealthCheck:
     """Runs checks of one suite. `now` tells UTC; `publish` is awaited after each commit that closes a check, and
     `observe` hears every conversation that was stored. Inside of `user_in_use` the user can be asked; entering may
-    take as long as loading a model, and raise EngineFailure.
+    take as long as loading a model, and raise EngineFailure. `hears_reports`: a listener takes reports of tool calls.
     """
 
     suite: Suite
@@ -82,6 +82,7 @@ class HealthCheck:
     publish: Callable[[], Awaitable[None]]
     observe: Callable[[Conversation], None] = lambda _: None
     user_in_use: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
+    hears_reports: bool = True
 
     async def run(
         self,
@@ -158,7 +159,7 @@ class HealthCheck:
             redactor=self.redactor,
             epoch=self.epoch,
             now=self.now,
-            reports=self._reports,
+            reports=self._reports if self.hears_reports else None,
         )
 
     async def _reports(self, conversation_id: str) -> list[ReportedCall]:

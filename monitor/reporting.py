@@ -6,10 +6,13 @@ Knows nothing of databases and HTTP: whoever keeps the reports is a function.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from monitor.intent import Intent, ToolCalls
+from monitor.json_values import canonical
 from monitor.scorers.arguments import Redact, read_arguments
 from monitor.scorers.tool_calls import score_tool_calls
 from monitor.transcript import Outcome, ReportedCall, Role, ToolCall, Transcript, Turn
@@ -18,6 +21,14 @@ POLL_SECONDS = 0.25
 
 Reports = Callable[[str], Awaitable[Sequence[ReportedCall]]]
 """The calls that were reported so far of the conversation with this id, oldest first."""
+_Key = tuple[str, str]
+
+
+class _Place(NamedTuple):
+    """Where a reply told of a call."""
+
+    turn: int
+    number: int
 
 
 async def with_reported(
@@ -30,18 +41,18 @@ async def with_reported(
     poll_seconds: float = POLL_SECONDS,
 ) -> Transcript:
     """The transcript with what was reported. A conversation that is done is waited for as its intent says: until all
-    items that wait hold, each for its own time at most. What an item without expected calls wants is that none come,
-    which only the whole of its time shows.
+    items that wait hold, each for its own time at most. That nothing of an item's `only` is called beyond what it
+    expects is shown by the whole of its time alone.
     """
     waiting = [item for item in intent.checklist if isinstance(item, ToolCalls) and item.wait_seconds > 0]
     clock = asyncio.get_running_loop().time
     began = clock()
     while True:
-        merged = merge(transcript, await reports(conversation_id))
+        merged = merge(transcript, await reports(conversation_id), redact)
         left = [
             item.wait_seconds - (clock() - began)
             for item in waiting
-            if not (item.calls and score_tool_calls(item, merged, redact).passed)
+            if item.only or not score_tool_calls(item, merged, redact).passed
         ]
         longest = max(left, default=0.0)
         if transcript.outcome is not Outcome.COMPLETED or longest <= 0:
@@ -49,26 +60,32 @@ async def with_reported(
         await asyncio.sleep(min(poll_seconds, longest))
 
 
-def merge(transcript: Transcript, reports: Sequence[ReportedCall]) -> Transcript:
-    """Each report on the assistant's turn during which it came. One that tells again what the reply told adds to it."""
+def merge(transcript: Transcript, reports: Sequence[ReportedCall], redact: Redact = str) -> Transcript:
+    """Each report on the assistant's turn during which it came. One that tells again what a reply told, on that turn or
+    on an earlier one, adds to that; the oldest such call that no report has told of yet is taken.
+    """
     turns = list(transcript.turns)
     said = [place for place, turn in enumerate(turns) if turn.role is Role.ASSISTANT]
     if not said:
         return transcript
+    told, taken = _told(turns, redact), set[_Place]()
     for report in reports:
-        place = next((place for place in said if turns[place].at >= report.at), said[-1])
-        turns[place] = _added(turns[place], report.call)
+        last = next((place for place in said if turns[place].at >= report.at), said[-1])
+        alike = told.get(_key(report.call.name, report.call.arguments), [])
+        same = next((one for one in alike if one.turn <= last and one not in taken), None)
+        if same is None:
+            turns[last] = replace(turns[last], tool_calls=(*turns[last].tool_calls, report.call))
+        else:
+            taken.add(same)
+            turns[same.turn] = _completed(turns[same.turn], same.number, report.call)
     return replace(transcript, turns=tuple(turns))
 
 
-def _added(turn: Turn, call: ToolCall) -> Turn:
-    """The turn with a reported call, in place of the same one without a result that the reply told of."""
+def _completed(turn: Turn, number: int, call: ToolCall) -> Turn:
+    """The turn with what a report says of the call that its reply told of; a result that the reply told stays."""
     calls = list(turn.tool_calls)
-    same = next((place for place, told in enumerate(calls) if not told.was_reported and _is_same(told, call)), None)
-    if same is None:
-        return replace(turn, tool_calls=(*calls, call))
-    told = calls[same]
-    calls[same] = replace(
+    told = calls[number]
+    calls[number] = replace(
         told,
         result=call.result if told.result is None else told.result,
         is_error=told.is_error or call.is_error,
@@ -77,8 +94,24 @@ def _added(turn: Turn, call: ToolCall) -> Turn:
     return replace(turn, tool_calls=tuple(calls))
 
 
-def _is_same(told: ToolCall, reported: ToolCall) -> bool:
-    if told.name != reported.name:
-        return False
-    left, right = read_arguments(told.arguments), read_arguments(reported.arguments)
-    return told.arguments == reported.arguments if left is None else left == right
+def _told(turns: Sequence[Turn], redact: Redact) -> dict[_Key, list[_Place]]:
+    """Where replies told of a call, oldest first, by all that a report of it may say. A report is JSON that was written
+    anew and redacted: what was told is taken as it came, redacted, and written anew and redacted.
+    """
+    found: dict[_Key, list[_Place]] = {}
+    for turn, said in enumerate(turns):
+        for number, call in enumerate(said.tool_calls):
+            forms = {call.arguments, redact(call.arguments)}
+            if (arguments := read_arguments(call.arguments)) is not None:
+                forms.add(redact(json.dumps(arguments, ensure_ascii=False)))
+            for key in {_key(name, form) for name in (call.name, redact(call.name)) for form in forms}:
+                found.setdefault(key, []).append(_Place(turn, number))
+    return found
+
+
+def _key(name: str, arguments: str) -> _Key:
+    """What the same calls share: the name, and the arguments as values or, where they are no JSON, as a text."""
+    try:
+        return name, canonical(json.loads(arguments or "{}"))
+    except (ValueError, RecursionError):
+        return name, arguments

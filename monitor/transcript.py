@@ -129,6 +129,14 @@ class ToolCall:
     was_reported: bool = False
 
 
+class Receipt(StrEnum):
+    """What became of a report: taken, now or before; or refused, as one too many or as its id's first one differs."""
+
+    TAKEN = "taken"
+    TOO_MANY = "too_many"
+    DIFFERS = "differs"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedCall:
     """A tool call that was reported beside a conversation. `id` tells one report of a conversation from another."""

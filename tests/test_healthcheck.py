@@ -23,7 +23,7 @@ from monitor.errors import (
 )
 from monitor.healthcheck import HealthCheck, Progress
 from monitor.incident import NotificationKind, Phase
-from monitor.intent import ExpectedCall, JudgeQuestion, ToolCalls
+from monitor.intent import ExpectedCall, JudgeQuestion, RequiredFact, ToolCalls
 from monitor.judge_usage import JudgeUsage
 from monitor.score import ComponentScore, Departure
 from monitor.scorers.contract import Answer, Answers, Case, Judgement, Question
@@ -447,3 +447,14 @@ async def test_reported_tool_calls_are_scored_stored_and_redacted(checking: Chec
     (call,) = stored.transcript.assistant_turns[0].tool_calls
     assert (stored.score.value, call.was_reported, call.arguments) == (1.0, True, '{"token": "[redacted:token]"}')
     assert [seen.quote for seen in stored.score.items[0].evidence] == ['cancel {"token": "[redacted:token]"}']
+
+
+async def test_without_a_listener_for_reports_nobody_waits_and_the_item_is_not_measured(checking: Checking) -> None:
+    waits = ToolCalls(id="cancelled", calls=(ExpectedCall(name="cancel"),), wait_seconds=60.0)
+    fact = RequiredFact(id="days", patterns=("30 days",))
+    check = checking.check(rounds=1, at_once=1)
+    suite = replace(check.suite, intents=(intent(checklist=(waits, fact)),))
+    done = await checking.run(replace(check, suite=suite, hears_reports=False))
+    (stored,) = checking.store.conversations(done.id)
+    assert [(item.value, item.is_on) for item in stored.score.items] == [(None, False), (1.0, True)]
+    assert stored.score.value == 1.0

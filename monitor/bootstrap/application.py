@@ -257,8 +257,9 @@ def build_check(
     publish: Callable[[], Awaitable[None]],
     observe: Callable[[Conversation], None] = lambda _: None,
     user_in_use: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+    hears_reports: bool = True,
 ) -> HealthCheck:
-    """Everything that one suite's checks need, put together."""
+    """Everything that one suite's checks need, put together. `hears_reports`: where pages are configured, they run."""
     settings, suite = config.settings, config.suites[suite_name]
     alerting, limits = settings.alerting, settings.assistants[suite.assistant]
     rule = MeanPolicy(
@@ -291,6 +292,7 @@ def build_check(
         publish=publish,
         observe=observe,
         user_in_use=user_in_use,
+        hears_reports=hears_reports and settings.server.pages is not None,
     )
 
 

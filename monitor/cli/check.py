@@ -19,6 +19,7 @@ from rich.text import Text
 from monitor.bootstrap.application import build_check
 from monitor.bootstrap.judge import open_judge
 from monitor.bootstrap.parts import open_assistant, open_notifiers, open_store, owner_name
+from monitor.bootstrap.reports import hears_reports
 from monitor.bootstrap.simulator import open_simulator
 from monitor.check import CheckRecord, Conversation, Group, Trigger, counted
 from monitor.cli.context import (
@@ -109,6 +110,7 @@ async def run_check(config: Config, name: str, store: Store, *, seed: int | None
             channels=channels,
             base_url=settings.public_url,
             publish=_nobody_looks,
+            hears_reports=await hears_reports(config),
         )
         if seed is None:
             seed = settings.simulator.run_seed

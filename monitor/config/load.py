@@ -14,7 +14,7 @@ from monitor.config.problems import Problems
 from monitor.config.secrets import Secret, Surroundings
 from monitor.config.settings import Settings
 from monitor.config.yaml_source import Node, read_bytes, read_tree
-from monitor.intent import Intent, JudgeQuestion, State, Suite
+from monitor.intent import Intent, JudgeQuestion, State, Suite, ToolCalls
 from monitor.schedule import Schedule
 
 
@@ -122,6 +122,9 @@ def _check_intents(file: Path, root: Node, intents: tuple[Intent, ...], settings
                 known = ", ".join(settings.state_sources) or "none"
                 text = f"{item.id} asks {item.source}, which state_sources does not name; known: {known}"
                 problems.add(file, line, f"{key}.checklist", text)
+            if isinstance(item, ToolCalls) and item.wait_seconds and settings.server.pages is None:
+                text = f"{item.id} waits for reported tool calls, and server.pages, which takes them, is off"
+                problems.add(file, line, f"{key}.checklist", f"{text}; set an address there, or leave wait out")
         if settings.simulator.kind == "scripted" and not (intent.script or intent.opening):
             problems.add(file, line, key, f"the scripted user has nothing to say in {intent.id}; add script")
 

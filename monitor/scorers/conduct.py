@@ -1,7 +1,8 @@
 """Component `conduct`: manners that need no judge. 1 less the penalty of every rule that was broken, at least 0.
 
 Some rules are broken or kept; others cost more the more they are broken (`_graded`), and half of that where the user's
-last words were thanks.
+last words were thanks. Of a reply the first READ_CHARACTERS are read (`manners` compares fewer): what comes after them
+is neither held against the assistant nor for it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from monitor.transcript import Role, Transcript
 
 SHOWN_REUSE = 0.6
 """A reply that shares this much with an earlier one is shown as evidence."""
+READ_CHARACTERS = 20_000
 FEWEST_REPLIES = 3
 """From so many replies on their shortness says something."""
 FORGIVEN = 0.5
@@ -60,7 +62,7 @@ class Conduct:
     async def score(self, case: Case, answers: Answers) -> ComponentScore:
         """1 - the penalties, an item for each rule whose weight is its highest penalty."""
         intent, transcript = case.intent, case.transcript
-        heard = replies(transcript)
+        heard = [(turn, text[:READ_CHARACTERS]) for turn, text in replies(transcript)]
         if not heard:
             return ComponentScore(name=self.name, value=None, reason="the assistant said nothing")
         counted = manners([text for _, text in heard], _before(transcript))

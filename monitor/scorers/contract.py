@@ -18,7 +18,8 @@ class Case:
 
     `hidden`: by the id of a forbidden item, where it was said in a text that redaction has since replaced. `is_fresh`:
     the conversation has just ended, so that the state of the world is still of its making; later there is only what
-    was `known` then, by the id of a state item.
+    was `known` then, by the id of a state item, or of a tool_call item that was not measured then. `hears_reports`:
+    tool calls that were reported while it went on could reach the monitor.
     """
 
     intent: Intent
@@ -27,6 +28,7 @@ class Case:
     hidden: Mapping[str, tuple[Evidence, ...]] = field(default_factory=dict)
     is_fresh: bool = False
     known: Mapping[str, ItemScore] = field(default_factory=dict)
+    hears_reports: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

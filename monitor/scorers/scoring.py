@@ -66,7 +66,7 @@ class Scoring:
         passes = [first, *await further(self._judge, questions, case, seeds, earlier=first.usage)]
         answers = together([one.answers for one in passes])
         kept = {component.name: component for component in components if not asked[component.name]}
-        score = self._composed(await self._components(case, answers, kept), transcript)
+        score = self._composed(await self._components(_with_states(case, components), answers, kept), transcript)
         return replace(score, judged=reduce(add, [one.usage for one in passes]))
 
     async def _components(
@@ -80,6 +80,12 @@ class Scoring:
         if self._redactor is not None:
             whole = with_leaks(whole, transcript, self._redactor)
         return compose(whole, self._weights)
+
+
+def _with_states(case: Case, components: Sequence[ComponentScore]) -> Case:
+    """The case with what was found of the world just now: each system is asked once in a scoring."""
+    found = {item.id: item for component in components for item in component.items if item.kind == "state"}
+    return replace(case, known={**case.known, **found})
 
 
 def not_scored(reason: str) -> Score:

@@ -1,6 +1,8 @@
 """The checklist item `state`: whether what the assistant was to bring about is so, asked of a system by HTTP.
 
-A system that does not answer, or refuses the monitor, says nothing about the assistant: then there is no value.
+A system that does not answer, or refuses the monitor, says nothing about the assistant: then there is no value. One
+that answers 404 or 410 does say something: the thing that the path names does not exist, which counts against the
+assistant unless that is the `status` that is expected. So a path that is written wrong fails every conversation.
 """
 
 from __future__ import annotations
@@ -14,12 +16,13 @@ from urllib.parse import quote
 from monitor.errors import HttpFailure, PatternTooSlow
 from monitor.http import HttpClient, HttpResponse, parse_json, trust
 from monitor.intent import State
+from monitor.json_values import count_values
 from monitor.patterns import search
 from monitor.score import Evidence, ItemScore
 from monitor.scorers.arguments import Redact
 from monitor.scorers.contract import Case
 from monitor.scorers.items import QUOTE_CHARACTERS, answered
-from monitor.scorers.json_items import problem_of
+from monitor.scorers.json_items import MOST_VALUES, TOO_LARGE, problem_of
 from monitor.text import fold_whitespace, without_surrogates
 
 CONVERSATION = "{conversation_id}"
@@ -29,6 +32,8 @@ LONGEST_PAUSE_SECONDS = 5.0
 MOST_BYTES = 1_000_000
 _OURS = frozenset({401, 403, 407, 408, 429})
 """What a system answers when it is the monitor that it will not hear; so are all from 500 on."""
+_ABSENT = frozenset({404, 410})
+"""What a system answers when there is no such thing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +56,9 @@ async def score_state(
     *,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> ItemScore:
-    """1 when the state is as expected, or becomes so within the time; 0 when it is another; else None."""
+    """1 when the state is as expected, or becomes so within the time; 0 when it is another or there is nothing by that
+    path; else None. What is `known` of the item is not asked for again.
+    """
     if known := case.known.get(item.id):
         return replace(known, weight=item.weight, critical=item.critical)
     source = sources.get(item.source)
@@ -94,11 +101,15 @@ def _judged(item: State, case: Case, response: HttpResponse, redact: Redact) -> 
     text = without_surrogates(response.body.decode("utf-8", "replace"))
     evidence = (Evidence(turn=max(0, len(case.transcript.turns) - 1), quote=_excerpt(text, response.status, redact)),)
     if response.status != item.status:
-        return answered(item, 0.0, f"HTTP {response.status} in place of {item.status}", evidence)
+        what = ": what the path names does not exist" if response.status in _ABSENT else ""
+        return answered(item, 0.0, f"HTTP {response.status} in place of {item.status}{what}", evidence)
     try:
         if item.patterns and all(search(pattern, text) is None for pattern in item.patterns):
             return answered(item, 0.0, f"not in the answer: {' or '.join(map(repr, item.patterns))}", evidence)
-        problem = "" if item.schema is None else problem_of(parse_json(text), item.schema)
+        document = None if item.schema is None else parse_json(text)
+        if count_values(document, MOST_VALUES) > MOST_VALUES:
+            return answered(item, None, f"not measured: {TOO_LARGE}", evidence)
+        problem = "" if item.schema is None else problem_of(document, item.schema)
     except PatternTooSlow as exc:
         return answered(item, None, f"not measured: {exc}", evidence)
     except HttpFailure as exc:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from monitor.intent import ChecklistItem, Forbidden, JsonSchema, JudgeQuestion, RequiredFact, State, ToolCalls
 from monitor.score import ComponentScore, ItemScore, checklist_value
@@ -12,7 +13,7 @@ from monitor.scorers.facts import score_required_fact
 from monitor.scorers.items import answered, score_forbidden
 from monitor.scorers.json_items import score_json_schema
 from monitor.scorers.state import Sources, score_state
-from monitor.scorers.tool_calls import score_tool_calls
+from monitor.scorers.tool_calls import has_further, score_tool_calls
 
 
 class Task:
@@ -50,11 +51,23 @@ class Task:
             case JsonSchema():
                 return score_json_schema(item, case.transcript)
             case ToolCalls():
-                return score_tool_calls(item, case.transcript, self._redact)
+                return _called(item, case, self._redact)
             case State():
                 return await score_state(item, case, self._sources, self._redact)
             case JudgeQuestion():
                 return _judged(item, answers)
+
+
+def _called(item: ToolCalls, case: Case, redact: Redact) -> ItemScore:
+    """What the transcript says, where it can say it: reports that could not be heard may have been the calls."""
+    if known := case.known.get(item.id):
+        return replace(known, weight=item.weight, critical=item.critical)
+    scored = score_tool_calls(item, case.transcript, redact)
+    is_sure = has_further(item, case.transcript, redact) or (scored.passed and not item.only)
+    if case.hears_reports or not item.wait_seconds or is_sure:
+        return scored
+    why = "no report of a tool call could reach the monitor, as only a running daemon with server.pages takes them"
+    return answered(item, None, f"not measured: {why}", is_on=False)
 
 
 def _judged(item: JudgeQuestion, answers: Answers) -> ItemScore:

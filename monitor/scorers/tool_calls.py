@@ -57,12 +57,12 @@ def score_tool_calls(item: ToolCalls, transcript: Transcript, redact: Redact = s
     """1 when every expected call has a call of its own, and no other call of a tool in `only` was made; else 0."""
     if transcript.outcome is not Outcome.COMPLETED:
         return answered(item, 0.0, f"the conversation did not finish: {transcript.end}")
-    made = [MadeCall(turn, call) for turn, call in _calls(transcript) if not has_failed(call)]
+    made = _made(transcript)
     pairs = _paired(item.calls, made, redact)
     missing = [wanted for place, wanted in enumerate(item.calls) if place not in pairs]
     used = set(pairs.values())
-    further = [call for place, call in enumerate(made) if place not in used and call.call.name in item.only]
     spare = [call for place, call in enumerate(made) if place not in used]
+    further = [call for call in spare if call.call.name in item.only]
     problems = [_why_missing(wanted, spare, redact) for wanted in missing]
     problems += [f"{call.call.name} was called beyond what is expected" for call in further]
     if problems:
@@ -71,6 +71,17 @@ def score_tool_calls(item: ToolCalls, transcript: Transcript, redact: Redact = s
         return answered(item, 0.0, "; ".join(problems), seen[:QUOTED_CALLS])
     reason = "called as expected" if item.calls else f"never called: {', '.join(item.only)}"
     return answered(item, 1.0, reason, tuple(made[place].evidence for place in sorted(used))[:QUOTED_CALLS])
+
+
+def has_further(item: ToolCalls, transcript: Transcript, redact: Redact = str) -> bool:
+    """Whether a tool of `only` was called beyond what is expected, which no later call makes good."""
+    made = _made(transcript)
+    used = set(_paired(item.calls, made, redact).values())
+    return any(call.call.name in item.only for place, call in enumerate(made) if place not in used)
+
+
+def _made(transcript: Transcript) -> list[MadeCall]:
+    return [MadeCall(turn, call) for turn, call in _calls(transcript) if not has_failed(call)]
 
 
 def _calls(transcript: Transcript) -> Iterator[tuple[int, ToolCall]]:

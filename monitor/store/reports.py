@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, delete, func, select
 
+from monitor.json_values import canonical
 from monitor.store import tables
 from monitor.store.inserting import insert_once
-from monitor.transcript import ReportedCall, ToolCall
+from monitor.text import without_surrogates
+from monitor.transcript import Receipt, ReportedCall, ToolCall
 
 MOST_PER_CONVERSATION = 200
 
 
-def save(connection: Connection, reported: ReportedCall) -> bool:
-    """Write a report, once; False, and nothing written, where the conversation has too many already."""
+def save(connection: Connection, reported: ReportedCall) -> Receipt:
+    """Write a report, once: the same one again is taken, whatever there is already, and keeps its first time."""
     table, call = tables.reported_call, reported.call
     of_conversation = table.c.conversation_id == reported.conversation_id
     count = connection.execute(select(func.count()).select_from(table).where(of_conversation)).scalar_one()
-    if count >= MOST_PER_CONVERSATION:
-        return False
     values = {
         "conversation_id": reported.conversation_id,
         "id": reported.id,
@@ -29,8 +31,12 @@ def save(connection: Connection, reported: ReportedCall) -> bool:
         "result": call.result,
         "is_error": call.is_error,
     }
-    insert_once(connection, table, values)
-    return True
+    if count < MOST_PER_CONVERSATION and insert_once(connection, table, values):
+        return Receipt.TAKEN
+    row = connection.execute(select(table).where(of_conversation, table.c.id == reported.id)).mappings().first()
+    if row is None:
+        return Receipt.TOO_MANY
+    return Receipt.TAKEN if _content(_reported(row).call) == _content(_as_stored(call)) else Receipt.DIFFERS
 
 
 def of_conversation(connection: Connection, conversation_id: str) -> list[ReportedCall]:
@@ -48,6 +54,22 @@ def retire(connection: Connection, *, older_than: datetime, batch: int) -> int:
     ).subquery()
     is_old = (table.c.conversation_id == old.c.conversation_id) & (table.c.id == old.c.id)
     return connection.execute(delete(table).where(select(old).where(is_old).exists())).rowcount
+
+
+def _content(call: ToolCall) -> tuple[str, str, str | None, bool]:
+    """What a report says, however its arguments are written."""
+    try:
+        arguments = canonical(json.loads(call.arguments))
+    except (ValueError, RecursionError):
+        arguments = call.arguments
+    return call.name, arguments, call.result, call.is_error
+
+
+def _as_stored(call: ToolCall) -> ToolCall:
+    result = None if call.result is None else without_surrogates(call.result)
+    return replace(
+        call, name=without_surrogates(call.name), arguments=without_surrogates(call.arguments), result=result
+    )
 
 
 def _reported(row: RowMapping) -> ReportedCall:

@@ -42,7 +42,7 @@ from monitor.store.failures import corrupt
 from monitor.store.lock import FileLock
 from monitor.store.migrate import require_head
 from monitor.store.outbox import Claim, NotificationDraft
-from monitor.transcript import ReportedCall
+from monitor.transcript import Receipt, ReportedCall
 from monitor.verdict import Verdict
 
 P = ParamSpec("P")
@@ -226,8 +226,8 @@ class Store:
 
     # tool calls reported beside conversations
 
-    def save_reported(self, reported: ReportedCall) -> bool:
-        """Write a report, once; False where its conversation has too many already."""
+    def save_reported(self, reported: ReportedCall) -> Receipt:
+        """Write a report, once; the same one again is taken again."""
         return self._database.write(reports.save, reported)
 
     def reported(self, conversation_id: str) -> list[ReportedCall]:

@@ -13,7 +13,7 @@ from monitor.check import Conversation, Rescored
 from monitor.errors import StoreFailure
 from monitor.intent import Intent
 from monitor.redact import Redactor, redacted_score
-from monitor.score import Evidence, Score
+from monitor.score import Evidence, ItemScore, Score
 from monitor.scorers.contract import Case
 from monitor.scorers.scoring import Scoring
 from monitor.store import Store
@@ -151,14 +151,14 @@ def case_of(conversation: Conversation, intent: Intent) -> Case:
     """A stored conversation as a case.
 
     Its text is redacted, so what was forbidden and is hidden now is handed on; and so is what was found of the world
-    when it ended.
+    when it ended, and that no report of a tool call could be heard.
     """
     hidden: dict[str, tuple[Evidence, ...]] = {}
     for item in conversation.score.items:
         gone = tuple(seen for seen in item.evidence if "[redacted:" in seen.quote)
         if item.kind == "forbidden" and item.passed is False and gone:
             hidden[item.id] = gone
-    known = {item.id: item for item in conversation.score.items if item.kind == "state"}
+    known = {item.id: item for item in conversation.score.items if item.kind == "state" or _was_not_heard(item)}
     return Case(
         intent=intent,
         transcript=conversation.transcript,
@@ -166,6 +166,10 @@ def case_of(conversation: Conversation, intent: Intent) -> Case:
         hidden=hidden,
         known=known,
     )
+
+
+def _was_not_heard(item: ItemScore) -> bool:
+    return item.kind == "tool_call" and item.value is None
 
 
 def compare(pairs: Sequence[Pair], new_epoch: str, left_out: Mapping[str, int]) -> Comparison:

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from monitor.errors import StoreFailure
-from monitor.transcript import ReportedCall, ToolCall
+from monitor.transcript import Receipt, ReportedCall, ToolCall
 
 API = "/api/"
 PATH = "/api/v1/tool-calls"
@@ -26,6 +26,11 @@ EXAMPLE = (
     '{"conversation_id": "...", "name": "...", "arguments": {}, "result": "...", "is_error": false, "id": "..."}, '
     "of which the last three may be left out"
 )
+
+_REFUSALS = {
+    Receipt.TOO_MANY: "this conversation has too many reported calls already",
+    Receipt.DIFFERS: "another call of this conversation was reported with this id; give each call an id of its own",
+}
 
 
 class _Refused(Exception):
@@ -49,26 +54,28 @@ class _Report(BaseModel):
 
 
 class ToolCallReports:
-    """Takes reports and hands them to `save`, redacted; that is False where a conversation has too many."""
+    """Takes reports and hands them to `save`, redacted. A report that is sent again, by its id, is taken again."""
 
     def __init__(
-        self, save: Callable[[ReportedCall], bool], redact: Callable[[str], str], clock: Callable[[], datetime]
+        self, save: Callable[[ReportedCall], Receipt], redact: Callable[[str], str], clock: Callable[[], datetime]
     ) -> None:
         self._save = save
         self._redact = redact
         self._clock = clock
 
     async def take(self, request: Request) -> Response:
-        """One report. 202: taken; 400, 413, 415: not one; 409: one too many; 503: the database is away."""
+        """One report. 202: taken; 400, 413, 415: not one; 409: one too many, or its id is another's; 503: no
+        database.
+        """
         try:
             report = await _read(request)
-            is_taken = await run_in_threadpool(self._save, self._reported(report))
+            receipt = await run_in_threadpool(self._save, self._reported(report))
         except _Refused as refused:
             return refusal(refused.status, refused.error)
         except StoreFailure:
             return JSONResponse({"error": "the database is away"}, status_code=503, headers={"retry-after": "30"})
-        if not is_taken:
-            return refusal(409, "this conversation has too many reported calls already")
+        if why := _REFUSALS.get(receipt):
+            return refusal(409, why)
         return JSONResponse({"taken": True}, status_code=202)
 
     def _reported(self, report: _Report) -> ReportedCall:

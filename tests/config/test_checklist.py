@@ -104,6 +104,16 @@ def test_an_item_that_makes_no_sense_is_refused(tmp_path: Path, text: str, probl
     assert any(line.startswith((f"{where}.{problem}", f"{where}: {problem}")) for line in found), found
 
 
+def test_waiting_for_reports_that_nobody_takes_is_refused(tmp_path: Path) -> None:
+    deaf, waits = f"{CONFIG}server: {{pages: null}}\n", "id: x, kind: tool_call, only: [pay], wait: 5s"
+    assert problems(tmp_path, deaf, item(waits)) == [
+        "intents.yaml:2: intents[0].checklist: x waits for reported tool calls, and server.pages, which takes them, is "
+        "off; set an address there, or leave wait out"
+    ]
+    assert loaded(tmp_path, CONFIG, item(waits))
+    assert loaded(tmp_path, deaf, item("id: x, kind: tool_call, only: [pay]"))
+
+
 def test_a_source_that_is_not_configured_is_refused(tmp_path: Path) -> None:
     text = item("id: x, kind: state, source: billing, path: /a")
     assert problems(tmp_path, SOURCE, text, ENV) == [

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from monitor.score import ComponentScore
-from monitor.scorers.conduct import Conduct
+from monitor.scorers.conduct import READ_CHARACTERS, Conduct
 from monitor.scorers.contract import Case
 from monitor.transcript import Transcript
 from tests.parties import intent, transcript
@@ -121,6 +121,13 @@ async def test_slow_and_cut_off_replies_cost_a_quarter_each() -> None:
 async def test_penalties_never_go_below_zero() -> None:
     talk = ["?", "I can't help you. \ufffd\ufffd\ufffd", "?", "I can't help you. \ufffd\ufffd\ufffd"]
     assert (await conduct(transcript(*talk))).value == 0.0
+
+
+async def test_what_stands_beyond_what_is_read_of_a_reply_counts_for_nothing() -> None:
+    far = "All is well. ".ljust(READ_CHARACTERS, ".")
+    refused, near = [await conduct(transcript("?", f"{said} I cannot help you.")) for said in (far, far[:-99])]
+    assert [item.value for component in (refused, near) for item in component.items if item.id == "refusal"] == [1, 0]
+    assert (refused.signals["refusals"], near.signals["refusals"]) == (0, 1)
 
 
 async def test_silence_is_not_measured() -> None:

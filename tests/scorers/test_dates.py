@@ -77,3 +77,32 @@ def test_a_day_that_there_is_not_is_none() -> None:
 def test_evidence_is_the_day_as_it_was_written() -> None:
     scored = score_required_fact(RequiredFact(id="f", date=DAY), transcript("?", "By the 3rd of March, 2026, please."))
     assert [(seen.turn, seen.quote) for seen in scored.evidence] == [(1, "3rd of March, 2026")]
+
+
+@pytest.mark.parametrize("text", ["may 5 times", "It may 5 times", "the 3 may be late", "march 5 miles"])
+def test_a_verb_is_no_month(text: str) -> None:
+    assert list(dates(text, SAID_ON)) == []
+
+
+@pytest.mark.parametrize("text", ["May 5", "may 5th", "may 5, 2026", "5 May", "5th may", "5th of may", "5 of may"])
+def test_may_is_a_month_where_it_is_written_like_one(text: str) -> None:
+    assert [day for day, _ in dates(text, SAID_ON)] == [date(2026, 5, 5)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "March 30-31",
+        "March 30–31, 2026",
+        "March 30 to 31",
+        "30-31 March",
+        "30th to 31st of March 2026",
+        "March 30th-31st",
+    ],
+)
+def test_both_ends_of_a_range_are_named(text: str) -> None:
+    assert sorted(day for day, _ in dates(text, SAID_ON)) == [date(2026, 3, 30), date(2026, 3, 31)]
+
+
+def test_a_time_after_a_day_is_no_second_day() -> None:
+    assert [day for day, _ in dates("March 5-10:30", SAID_ON)] == [date(2026, 3, 5)]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from monitor.intent import State
+from monitor.intent import JudgeQuestion, State
+from monitor.judge_usage import JudgeUsage
 from monitor.score import ItemScore
-from monitor.scorers.contract import Case
+from monitor.scorers.contract import Answer, Case, Judgement, Question
+from monitor.scorers.scoring import Scoring
 from monitor.scorers.state import StateSource, score_state
 from monitor.scorers.task import Task
 from tests.fixtures.assistants import Reaction, ServeAssistant, in_turn, never_answers, responds, responds_json
@@ -44,7 +47,7 @@ async def test_another_state_is_the_assistants_failure(serve_assistant: ServeAss
     scored = await score(serve_assistant, responds_json(OPEN))
     assert (scored.value, scored.reason) == (0.0, "$.status: 'cancelled' was expected")
     scored = await score(serve_assistant, responds_json({}, status=404))
-    assert (scored.value, scored.reason) == (0.0, "HTTP 404 in place of 200")
+    assert (scored.value, scored.reason) == (0.0, "HTTP 404 in place of 200: what the path names does not exist")
     scored = await score(serve_assistant, responds(body=b"open"), item=replace(ITEM, schema=None, patterns=("done",)))
     assert (scored.value, scored.reason) == (0.0, "not in the answer: 'done'")
     assert (await score(serve_assistant, responds(body=b"no json"))).value == 0.0
@@ -59,6 +62,11 @@ async def test_a_state_that_is_not_yet_so_is_asked_for_again(serve_assistant: Se
     answers = (responds_json(OPEN), responds_json({}, status=500), responds_json(DONE))
     assert (await score(serve_assistant, *answers, item=replace(ITEM, wait_seconds=5))).value == 1.0
     assert (await score(serve_assistant, *answers, item=replace(ITEM, wait_seconds=0))).value == 0.0
+
+
+async def test_an_answer_that_is_too_large_to_be_looked_at_is_not_measured(serve_assistant: ServeAssistant) -> None:
+    scored = await score(serve_assistant, responds_json([0] * 10_000))
+    assert (scored.value, scored.reason) == (None, "not measured: too large: its JSON has over 10000 values")
 
 
 async def test_the_wait_is_bounded(serve_assistant: ServeAssistant) -> None:
@@ -116,3 +124,29 @@ async def test_a_task_asks_its_sources(serve_assistant: ServeAssistant) -> None:
     component: Any = await Task({"orders": StateSource(url=server.url)}).score(CASE, {})
     assert component.value == 1.0
     assert (await Task().score(CASE, {})).value is None
+
+
+class Wavers:
+    """A judge whose answers lie so close that it is asked again."""
+
+    is_sampled = True
+    name = "wavers"
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def ask(self, questions: Sequence[Question], case: Case, *, seed: int) -> Judgement:
+        del case, seed
+        self.asked += 1
+        return Judgement(
+            answers={one.id: Answer(value=0.5, reason="r") for one in questions}, usage=JudgeUsage(calls=1)
+        )
+
+
+async def test_a_source_is_asked_once_however_often_the_judge_is(serve_assistant: ServeAssistant) -> None:
+    server = await serve_assistant(in_turn(responds_json(DONE), responds_json(OPEN)))
+    judge = Wavers()
+    checklist = (replace(ITEM, weight=0.1), JudgeQuestion(id="q", question="Is it?"))
+    scoring = Scoring([Task({"orders": StateSource(url=server.url)})], {"task": 1.0}, judge=judge)
+    score = await scoring.score(replace(CASE, intent=intent(checklist=checklist)))
+    assert (judge.asked, len(server.received), score.items[0].value) == (3, 1, 1.0)

@@ -11,9 +11,11 @@ import pytest
 from monitor.intent import ExpectedCall, ToolCalls
 from monitor.redact import Redactor
 from monitor.score import ItemScore
+from monitor.scorers.contract import Case
+from monitor.scorers.task import Task
 from monitor.scorers.tool_calls import says_error, score_tool_calls
 from monitor.transcript import EndReason, ToolCall, Transcript
-from tests.parties import transcript
+from tests.parties import intent, transcript
 
 CANCEL = ExpectedCall(name="cancel", arguments={"order": "A1"})
 ITEM = ToolCalls(id="t", calls=(CANCEL,), only=("cancel", "book"))
@@ -149,3 +151,41 @@ def test_what_redaction_hid_is_compared_as_hidden() -> None:
     assert score_tool_calls(item, hidden, redact).passed
     assert not score_tool_calls(item, talk(call("send", to="[redacted:mail]", count=3)), redact).passed
     assert not score_tool_calls(item, talk(call("send", to="bob@example.org", count=2)), redact).passed
+
+
+async def unheard(item: ToolCalls, *calls: ToolCall) -> ItemScore:
+    """The item where no report could reach the monitor."""
+    case = Case(intent=intent(checklist=(item,)), transcript=talk(*calls), hears_reports=False)
+    return (await Task().score(case, {})).items[0]
+
+
+WAITS = replace(ITEM, only=(), wait_seconds=9.0)
+
+
+@pytest.mark.parametrize(
+    ("item", "calls"), [(WAITS, ()), (replace(WAITS, only=("book",)), (call("cancel", order="A1"),))]
+)
+async def test_what_a_report_could_tell_is_not_measured_where_none_can_arrive(
+    item: ToolCalls, calls: tuple[ToolCall, ...]
+) -> None:
+    scored = await unheard(item, *calls)
+    assert (scored.value, scored.is_on) == (None, False)
+    assert scored.reason.startswith("not measured: no report of a tool call could reach the monitor")
+
+
+@pytest.mark.parametrize(
+    ("item", "made", "value"),
+    [
+        (WAITS, "cancel", 1.0),
+        (replace(WAITS, only=("book",)), "book", 0.0),
+        (replace(WAITS, wait_seconds=0.0), "find", 0.0),
+    ],
+)
+async def test_what_the_replies_alone_decide_is_measured_all_the_same(item: ToolCalls, made: str, value: float) -> None:
+    assert (await unheard(item, call(made, order="A1"))).value == value
+
+
+async def test_what_was_not_measured_then_is_not_measured_later() -> None:
+    then = await unheard(WAITS)
+    later = Case(intent=intent(checklist=(WAITS,)), transcript=talk(), known={"t": then})
+    assert (await Task().score(later, {})).items == (then,)

@@ -9,7 +9,7 @@ import pytest
 from monitor.check import CheckRecord, Conversation
 from monitor.errors import JudgeFailure
 from monitor.healthcheck import HealthCheck
-from monitor.intent import Forbidden, Intent, RequiredFact, State, Suite
+from monitor.intent import ExpectedCall, Forbidden, Intent, RequiredFact, State, Suite, ToolCalls
 from monitor.score import ComponentScore, ItemScore, Score
 from monitor.scorers.contract import Answers, Case
 from monitor.scorers.scoring import Scoring
@@ -171,6 +171,14 @@ def test_pairs_give_the_mean_of_differences_flips_and_the_largest_movers() -> No
     assert found.left_out == {"one of both scores is not measured": 2}
     # Two intents whose deviations sum to .4 and -.4: sqrt(2 / 1 * .32) / 4.
     assert found.standard_error == pytest.approx(0.2)
+
+
+async def test_calls_that_could_not_be_heard_then_are_not_missed_later(checking: Checking) -> None:
+    paid = ToolCalls(id="paid", calls=(ExpectedCall(name="pay"),), wait_seconds=5.0)
+    check = playing(checking, intent(id="one", checklist=(*intent().checklist, paid)))
+    _, (before,) = await stored_ids(checking, replace(check, hears_reports=False))
+    score = await check.scoring.score(case_of(before, check.suite.intents[0]))
+    assert [(item.id, item.value) for item in score.items][:2] == [("days", 1.0), ("paid", None)]
 
 
 async def test_what_was_found_of_the_world_then_is_not_asked_again(checking: Checking) -> None:

@@ -9,7 +9,7 @@ import pytest
 from starlette.types import ASGIApp
 
 from monitor.errors import StoreUnavailable
-from monitor.transcript import ReportedCall, ToolCall
+from monitor.transcript import Receipt, ReportedCall, ToolCall
 from monitor.web.pages import pages_app
 from monitor.web.reports import MOST_BYTES, PATH, ToolCallReports
 from tests.web.examples import T0, TOKEN, MemoryRecords, client, snapshot
@@ -18,18 +18,18 @@ REPORT = {"conversation_id": "c1", "name": "cancel", "arguments": {"order": "A1"
 
 
 class Reported:
-    """Keeps what is saved; has room for so many, or is away."""
+    """Keeps what is saved and answers with `receipt`, or is away."""
 
-    def __init__(self, room: int = 9, *, is_away: bool = False) -> None:
+    def __init__(self, receipt: Receipt = Receipt.TAKEN, *, is_away: bool = False) -> None:
         self.saved: list[ReportedCall] = []
-        self.room = room
+        self.receipt = receipt
         self.is_away = is_away
 
-    def save(self, reported: ReportedCall) -> bool:
+    def save(self, reported: ReportedCall) -> Receipt:
         if self.is_away:
             raise StoreUnavailable("away")
         self.saved.append(reported)
-        return len(self.saved) <= self.room
+        return self.receipt
 
     def app(self, token: str | None = None) -> ASGIApp:
         reports = ToolCallReports(self.save, lambda text: text.replace("hunter2", "[redacted:x]"), lambda: T0)
@@ -108,8 +108,10 @@ async def test_what_a_foreign_page_can_make_a_browser_send_is_refused(kind: str)
     assert reported.saved == []
 
 
-async def test_one_too_many_and_a_database_that_is_away_are_told() -> None:
-    full = await Reported(room=0).post()
+async def test_one_too_many_another_by_the_same_id_and_a_database_that_is_away_are_told() -> None:
+    full = await Reported(Receipt.TOO_MANY).post()
+    other = await Reported(Receipt.DIFFERS).post()
+    assert (other.status_code, "was reported with this id" in other.json()["error"]) == (409, True)
     assert (full.status_code, full.json()) == (409, {"error": "this conversation has too many reported calls already"})
     away = await Reported(is_away=True).post()
     assert (away.status_code, away.headers["retry-after"]) == (503, "30")
