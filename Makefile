@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EXTRAS := engine,postgres,demo,dev
 
-.PHONY: help install demo demo-live test lint format types layers schema wheel bench-engine bench-engine-others bench-engine-cuda bench-idle bench-scoring clean
+.PHONY: help install demo demo-live test lint format types layers schema wheel bench-engine bench-engine-others bench-engine-cuda bench-idle bench-scoring bench-alerts bench-delivery clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -66,6 +66,12 @@ bench-idle: install ## Measure what an idle daemon costs; prints one JSON object
 
 bench-scoring: install ## Hold scores against people's ratings, in 20 minutes: DATA= the folder of the data
 	$(BIN)/python -m tests.benchmarks.scoring $(if $(DATA),--data $(DATA))
+
+bench-alerts: install ## Measure false alarms and time to find, in 20 minutes: DATA= the folder of the data
+	$(BIN)/python -m tests.benchmarks.alerts $(if $(DATA),--data $(DATA))
+
+bench-delivery: install ## Count what 10,000 transitions lose on channels that fail, with senders killed, in 6 minutes
+	$(BIN)/python -m tests.benchmarks.delivery
 
 clean: ## Remove what was made here, the virtual environment too
 	rm -rf $(VENV) dist .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

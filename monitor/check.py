@@ -125,6 +125,7 @@ class CheckSummary:
     `standard_error` is that of `mean`, for these intents: how far it would move if the same check were run again.
     `in_spec` are the conversations whose user kept to its intent, `out_of_spec` those whose user asked for something
     unexpected besides; None where no judge was asked. `fidelity` None: no model played a user.
+    `rounds`: how many were played for every intent; None in checks that were stored before it was kept.
     """
 
     planned: int
@@ -139,6 +140,7 @@ class CheckSummary:
     in_spec: Group | None = None
     out_of_spec: Group | None = None
     fidelity: Fidelity | None = None
+    rounds: int | None = None
 
     @property
     def valid_share(self) -> float:
@@ -231,14 +233,19 @@ def counted(conversations: Iterable[Conversation]) -> list[Conversation]:
 
 
 def summarize(conversations: Sequence[Conversation], intents: Sequence[Intent], rounds: int) -> CheckSummary:
-    """The numbers of a check, over the conversations that count."""
+    """The numbers of a check, over the conversations that count.
+
+    `rounds` were played for every intent; means are over these. Some intents may have been played further, because of
+    what was heard of them: a mean with these would no longer be that of the suite.
+    """
     final = counted(conversations)
     summaries = tuple(_summarize_intent(intent, final, rounds) for intent in intents)
     valid = [c for c in final if c.is_valid]
+    common = [c for c in valid if c.round < rounds]
     turns = [len(c.transcript.user_turns) for c in final if c.transcript.outcome is Outcome.COMPLETED]
-    scored = [_intent_mean(i, (c for c in valid if c.transcript.outcome.fault is Fault.NOBODY)) for i in intents]
+    scored = [_intent_mean(i, (c for c in common if c.transcript.outcome.fault is Fault.NOBODY)) for i in intents]
     return CheckSummary(
-        planned=len(intents) * rounds,
+        planned=max(len(final), len(intents) * rounds),
         valid=len(valid),
         mean=_weighted_mean((summary.mean, summary.weight) for summary in summaries),
         mean_scored=_weighted_mean(zip(scored, (i.weight for i in intents), strict=True)),
@@ -246,10 +253,11 @@ def summarize(conversations: Sequence[Conversation], intents: Sequence[Intent], 
         average_turns=_mean([float(count) for count in turns]),
         outcomes=Counter(c.transcript.outcome for c in final),
         intents=summaries,
-        standard_error=stratified_standard_error((i.weight, _values(i, valid)) for i in intents),
+        standard_error=stratified_standard_error((i.weight, _values(i, common)) for i in intents),
         in_spec=_group(intents, valid, is_in_spec=True),
         out_of_spec=_group(intents, valid, is_in_spec=False),
         fidelity=_fidelity(intents, final),
+        rounds=rounds,
     )
 
 
@@ -269,13 +277,14 @@ def _fidelity(intents: Sequence[Intent], conversations: Iterable[Conversation]) 
 
 
 def _summarize_intent(intent: Intent, conversations: Iterable[Conversation], rounds: int) -> IntentSummary:
-    valid = [c for c in conversations if c.intent_id == intent.id and c.is_valid]
+    played = [c for c in conversations if c.intent_id == intent.id]
+    valid = [c for c in played if c.is_valid]
     return IntentSummary(
         intent_id=intent.id,
         weight=intent.weight,
         critical=intent.critical,
-        mean=_intent_mean(intent, valid),
-        planned=rounds,
+        mean=_intent_mean(intent, (c for c in valid if c.round < rounds)),
+        planned=max(len(played), rounds),
         valid=len(valid),
         passed=sum(1 for c in valid if c.score.passed),
         fingerprint=intent.fingerprint,

@@ -1,79 +1,61 @@
-"""The end of a check as one value: its verdict, the step of its alert, the incident and the messages to send.
+"""The end of a check as one value: its verdicts, the steps of its alerts, the incidents and the messages to send.
 
 Pure: what was measured and what is known go in, what one transaction has to write comes out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from typing import TypeVar
+from uuid import NAMESPACE_OID, uuid5
 
-from monitor.alert import step
-from monitor.calibration import Standing
-from monitor.canary import CanaryState
-from monitor.check import CheckRecord, CheckSummary, Conversation, Slot, Trigger
-from monitor.incident import (
-    Alert,
+from monitor.alert import steps
+from monitor.briefing import Briefing, Ended, Surroundings, Told
+from monitor.check import CheckStatus, CheckSummary, Trigger
+from monitor.incident import Incident
+from monitor.machine import (
     AlertPolicy,
     AlertState,
     CloseIncident,
     Effect,
     Event,
-    Incident,
-    NotificationKind,
     Notify,
     OpenIncident,
-    WorstConversation,
-    WorstIntent,
+    Phase,
+    RuleRemoved,
+    UpdateIncident,
 )
-from monitor.rules import MeanPolicy, judge_mean, status_of
-from monitor.score import Score
-from monitor.store import AlertChanges, Closing, NotificationDraft
-from monitor.text import printable
-from monitor.verdict import OVERALL
-
-E = TypeVar("E", OpenIncident, CloseIncident, Notify)
-NAMED_INTENTS = 5
-NAMED_CONVERSATIONS = 3
-SUMMARY_CHARACTERS = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What names this monitor to the world: parts of the dedup key, and where its pages are (None: nowhere)."""
-
-    app: str
-    environment: str
-    base_url: str | None
+from monitor.rules.decide import decide
+from monitor.rules.mean import judge_mean, status_of, too_few
+from monitor.rules.memory import Memory
+from monitor.rules.policy import RulesPolicy
+from monitor.store import AlertChanges, Baseline, Closing, NotificationDraft
+from monitor.suppression import Silence, windows_of
+from monitor.verdict import OVERALL, Finding, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the alert of one scope stands on when an event comes.
-
-    `earlier`: averages of the conclusive checks before, newest first; `before`: the summary of the last healthy one;
-    `judge`: what is known of the judge (None: there is none); `canaries`: what they say of the monitor (None: off).
-    """
+    """The alert of one scope when an event comes, and its incident if it has one."""
 
     state: AlertState
     incident: Incident | None = None
-    earlier: Sequence[float] = ()
-    before: CheckSummary | None = None
-    judge: Standing | None = None
-    canaries: CanaryState | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """A check whose conversations are all in."""
+class Background:
+    """What a check is decided on, and what messages tell besides it.
 
-    check: CheckRecord
-    conversations: Sequence[Conversation]
-    summary: CheckSummary
-    threshold: float
-    slot: Slot | None = None
+    `alerts` by scope; `baseline`: what the rules remember (None: nothing yet); `earlier`: averages of the conclusive
+    checks before, newest first; `silences`: those that are not over.
+    """
+
+    alerts: Mapping[str, Known] = field(default_factory=dict)
+    baseline: Baseline | None = None
+    earlier: Sequence[float] = ()
+    silences: Sequence[Silence] = ()
+    told: Told | None = None
 
 
 def overall_scope(suite: str) -> str:
@@ -83,139 +65,175 @@ def overall_scope(suite: str) -> str:
 
 def conclude(
     ended: Ended,
-    known: Known,
-    rule: MeanPolicy,
-    policy: AlertPolicy,
+    background: Background,
+    rules: RulesPolicy,
+    policy_of: Callable[[str], AlertPolicy],
     surroundings: Surroundings,
     *,
     now: datetime,
-    new_incident_id: str,
 ) -> Closing:
-    """What the last transaction of a check writes. A manual check only measures and leaves alerts as they are."""
-    status, reason = status_of(ended.summary, rule)
+    """What the last transaction of a check writes; `policy_of` is asked about each scope. A manual check only measures:
+    it leaves alerts as they are, and the rules learn nothing from it.
+    """
+    suite = ended.check.suite
+    remembered = background.baseline
+    decision = decide(suite, ended.evidence, remembered.memory if remembered else Memory(), rules)
+    verdicts = decision.verdicts
+    if rules.mean:
+        verdicts += (judge_mean(overall_scope(suite), ended.summary, background.earlier, rules.mean),)
+    status, reason = _status(ended.summary, verdicts, rules)
     check = replace(ended.check, status=status, reason=reason, finished_at=now, summary=ended.summary)
-    verdict = judge_mean(overall_scope(check.suite), ended.summary, known.earlier, rule)
-    closing = Closing(check=check, slot=ended.slot, verdicts=(verdict,))
+    closing = Closing(check=check, slot=ended.slot, verdicts=verdicts)
     if check.trigger is Trigger.MANUAL:
         return closing
-    changes = changes_of(verdict, known, policy, surroundings, now, new_incident_id, ended=replace(ended, check=check))
-    return replace(closing, **{field.name: getattr(changes, field.name) for field in fields(changes)})
+    changes = _alert_changes(replace(ended, check=check), verdicts, background, policy_of, surroundings, now)
+    baseline = Baseline(
+        suite=suite,
+        epoch=check.epoch,
+        version=remembered.version + 1 if remembered else 1,
+        at=now,
+        memory=decision.memory,
+    )
+    return replace(closing, baseline=baseline, **{f.name: getattr(changes, f.name) for f in fields(changes)})
+
+
+def _status(summary: CheckSummary, verdicts: Sequence[Verdict], rules: RulesPolicy) -> tuple[CheckStatus, str]:
+    """What one check says by itself, and why."""
+    if rules.mean:
+        return status_of(summary, rules.mean)
+    if summary.mean is None or summary.valid_share < rules.valid_share:
+        return CheckStatus.INCONCLUSIVE, too_few(summary, rules.valid_share)
+    overall = [verdict for verdict in verdicts if verdict.scope.endswith(f"/{OVERALL}")]
+    breach = next((verdict for verdict in overall if verdict.finding is Finding.BREACH), None)
+    if breach is not None:
+        return CheckStatus.DEGRADED, breach.reason
+    return CheckStatus.HEALTHY, f"average {summary.mean:.2f}"
+
+
+def _alert_changes(
+    ended: Ended,
+    verdicts: Sequence[Verdict],
+    background: Background,
+    policy_of: Callable[[str], AlertPolicy],
+    surroundings: Surroundings,
+    now: datetime,
+) -> AlertChanges:
+    """Every scope stepped by what was said of it, the whole suite first: beside its incident no other opens."""
+    overall = overall_scope(ended.check.suite)
+    scopes = sorted({verdict.scope for verdict in verdicts}, key=lambda scope: (scope != overall, scope))
+    changed: list[AlertChanges] = []
+    inhibited_by = None
+    for scope in scopes:
+        known = background.alerts.get(scope) or Known(state=AlertState(scope=scope))
+        said = [verdict for verdict in verdicts if verdict.scope == scope]
+        allowed = replace(
+            policy_of(scope),
+            windows=windows_of(scope, background.silences),
+            inhibited_by=inhibited_by if scope != overall else None,
+        )
+        changes = changes_of(said, known, allowed, surroundings, now, ended=ended, told=background.told)
+        if scope == overall:
+            after = changes.states[0] if changes.states else known.state
+            inhibited_by = overall if after.phase is Phase.FIRING else None
+        changed.append(changes)
+    return AlertChanges(
+        **{
+            f.name: tuple(part for changes in changed for part in getattr(changes, f.name))
+            for f in fields(AlertChanges)
+        }
+    )
+
+
+def removals(state: AlertState, rules: RulesPolicy | None) -> list[RuleRemoved]:
+    """What the configuration no longer watches of an alert: the rules that are off, or the scope (`rules` None)."""
+    if rules is None:
+        return [RuleRemoved()]
+    return [RuleRemoved(rule=breach.rule) for breach in state.breaches if breach.rule in rules.off]
 
 
 def changes_of(
-    event: Event,
+    events: Sequence[Event],
     known: Known,
     policy: AlertPolicy,
     surroundings: Surroundings,
     now: datetime,
-    new_incident_id: str = "",
     *,
     ended: Ended | None = None,
+    told: Told | None = None,
 ) -> AlertChanges:
-    """What an event changes in one alert; nothing when the machine stays where it is."""
-    state, effects = step(known.state, event, policy, now, new_incident_id)
+    """What events change in one alert; nothing when the machine stays where it is."""
+    scope, version = known.state.scope, known.state.version
+    incident_id = uuid5(NAMESPACE_OID, f"{scope}/{version}/{now.isoformat()}").hex
+    state, effects = steps(known.state, events, policy, now, incident_id)
     if state == known.state:
         return AlertChanges()
-    key = f"{surroundings.app}:{surroundings.environment}:{state.scope}"
+    key = f"{surroundings.app}:{surroundings.environment}:{scope}"
     check_id = ended.check.id if ended else None
-    opened = tuple(_opened(effect, state.scope, key, check_id, now) for effect in _of(effects, OpenIncident))
-    closed = tuple(
-        replace(known.incident, closed_at=now, closed_by_check=check_id, close_reason=effect.reason)
-        for effect in _of(effects, CloseIncident)
-        if known.incident
-    )
-    drafts = tuple(
-        NotificationDraft(
-            incident_id=effect.incident_id,
-            scope=state.scope,
-            channel=effect.channel,
-            kind=effect.kind,
-            dedup_key=key,
-            alert=_alert(effect, incident, known, surroundings, now, ended),
-            at=now,
+    incidents = _Incidents(known.incident, scope, key, check_id, now)
+    briefing = Briefing(surroundings=surroundings, now=now, ended=ended, before=told)
+    drafts: list[NotificationDraft] = []
+    for effect in effects:
+        incident = incidents.after(effect)
+        if isinstance(effect, Notify) and incident is not None:
+            alert = briefing.alert(effect, incident, acked_by=state.acked_by)
+            drafts.append(
+                NotificationDraft(
+                    incident_id=effect.incident_id,
+                    scope=scope,
+                    channel=effect.channel,
+                    kind=effect.kind,
+                    dedup_key=key,
+                    alert=alert,
+                    at=now,
+                )
+            )
+    return incidents.changes(state, drafts)
+
+
+class _Incidents:
+    """The incident of a scope as effects open, change and close it."""
+
+    def __init__(self, incident: Incident | None, scope: str, key: str, check_id: str | None, now: datetime) -> None:
+        self._current = incident
+        self._scope, self._key, self._check_id, self._now = scope, key, check_id, now
+        self._rows: dict[str, dict[str, Incident]] = {"opened": {}, "updated": {}, "closed": {}}
+
+    def after(self, effect: Effect) -> Incident | None:
+        """The incident after the effect; None where there is none."""
+        match effect:
+            case OpenIncident():
+                self._current = self._put("opened", self._opened(effect))
+            case UpdateIncident() if self._current:
+                changed = replace(
+                    self._current, severity=effect.severity, acked_by=effect.acked_by, acked_until=effect.acked_until
+                )
+                if effect.rule is not None:
+                    changed = replace(changed, rule=effect.rule, reason=effect.reason or "")
+                self._current = self._put("opened" if changed.id in self._rows["opened"] else "updated", changed)
+            case CloseIncident() if self._current:
+                closed = replace(
+                    self._current, closed_at=self._now, closed_by_check=self._check_id, close_reason=effect.reason
+                )
+                self._current = self._put("closed", closed)
+        return self._current
+
+    def changes(self, state: AlertState, drafts: Sequence[NotificationDraft]) -> AlertChanges:
+        """All of it."""
+        opened, updated, closed = (tuple(found.values()) for found in self._rows.values())
+        return AlertChanges(states=(state,), opened=opened, updated=updated, closed=closed, notifications=tuple(drafts))
+
+    def _put(self, kind: str, incident: Incident) -> Incident:
+        self._rows[kind][incident.id] = incident
+        return incident
+
+    def _opened(self, effect: OpenIncident) -> Incident:
+        return Incident(
+            id=effect.incident_id,
+            scope=self._scope,
+            dedup_key=self._key,
+            rule=effect.rule,
+            severity=effect.severity,
+            opened_at=self._now,
+            opened_by_check=self._check_id,
+            reason=effect.reason,
         )
-        for incident in (*opened, *closed)
-        for effect in _of(effects, Notify)
-    )
-    return AlertChanges(states=(state,), opened=opened, closed=closed, notifications=drafts)
-
-
-def _of(effects: Sequence[Effect], kind: type[E]) -> list[E]:
-    return [effect for effect in effects if isinstance(effect, kind)]
-
-
-def _opened(effect: OpenIncident, scope: str, key: str, check_id: str | None, now: datetime) -> Incident:
-    return Incident(
-        id=effect.incident_id,
-        scope=scope,
-        dedup_key=key,
-        rule=effect.rule,
-        severity=effect.severity,
-        opened_at=now,
-        opened_by_check=check_id,
-        reason=effect.reason,
-    )
-
-
-def _alert(
-    effect: Notify, incident: Incident, known: Known, surroundings: Surroundings, now: datetime, ended: Ended | None
-) -> Alert:
-    """What a message tells: how things stand now, and for an open the worst of what was heard."""
-    suite = incident.scope.rpartition("/")[0]
-    is_open = effect.kind is NotificationKind.OPEN
-    summary = ended.summary if ended else None
-    state = "answers got worse" if is_open else ("answers are good again" if ended else "no longer watched")
-    return Alert(
-        app=surroundings.app,
-        environment=surroundings.environment,
-        suite=suite,
-        scope=incident.scope,
-        rule=incident.rule,
-        severity=effect.severity,
-        dedup_key=incident.dedup_key,
-        incident_id=incident.id,
-        title=f"{suite}: {state}",
-        reason=incident.reason if is_open else incident.close_reason,
-        average=summary.mean if summary else None,
-        threshold=ended.threshold if ended else None,
-        success_rate=summary.success_rate if summary else None,
-        check_id=ended.check.id if ended else None,
-        epoch=ended.check.epoch if ended else None,
-        opened_at=incident.opened_at,
-        at=now,
-        worst_intents=_worst_intents(summary, known.before) if summary and is_open else (),
-        worst_conversations=_worst_conversations(ended.conversations) if ended and is_open else (),
-        base_url=surroundings.base_url,
-        judge=known.judge,
-        canaries=known.canaries,
-    )
-
-
-def _worst_intents(summary: CheckSummary, before: CheckSummary | None) -> tuple[WorstIntent, ...]:
-    """The lowest ones, each with its mean before if it is the same intent still."""
-    means = before.means_of_same(summary) if before else {}
-    measured = [(intent.mean, intent.intent_id) for intent in summary.intents if intent.mean is not None]
-    worst = sorted(measured)[:NAMED_INTENTS]
-    return tuple(WorstIntent(intent_id=id_, mean=mean, before=means.get(id_)) for mean, id_ in worst)
-
-
-def _worst_conversations(conversations: Sequence[Conversation]) -> tuple[WorstConversation, ...]:
-    """The lowest ones, at most one of each intent."""
-    measured = [(c.value, c.intent_id, c) for c in conversations if c.value is not None]
-    lowest: dict[str, WorstConversation] = {}
-    for value, intent_id, conversation in sorted(measured, key=lambda entry: entry[:2]):
-        worst = WorstConversation(id=conversation.id, intent_id=intent_id, value=value, summary=_in_short(conversation))
-        lowest.setdefault(intent_id, worst)
-    return tuple(lowest.values())[:NAMED_CONVERSATIONS]
-
-
-def _in_short(conversation: Conversation) -> str:
-    """Why the conversation is worth no more: how it failed, or the items that did."""
-    transcript, score = conversation.transcript, conversation.score
-    if score.value is None:
-        return printable(f"{transcript.outcome}: {transcript.detail or transcript.end}", SUMMARY_CHARACTERS)
-    return printable("; ".join(_failures(score)) or "every item holds", SUMMARY_CHARACTERS)
-
-
-def _failures(score: Score) -> list[str]:
-    return [f"{item.id}: {item.reason}" for item in score.items if item.passed is False]

@@ -36,6 +36,7 @@ CLOCK_JUMP_SECONDS = 60.0
 DRAIN_SECONDS = 5.0
 RETENTION_SECONDS = 3600.0
 PUBLISH_SECONDS = 60.0
+ALERT_SECONDS = 15.0
 RETENTION_BATCH = 200
 REPORTS_KEPT = timedelta(days=1)
 """Tool calls that were reported: longer than any conversation lasts, which has them in its transcript then."""
@@ -87,7 +88,8 @@ class Daemon:
     """Runs scheduled checks until a signal. `retire` closes alerts of suites that are watched no more.
 
     `news` is set when there is something to publish that no check publishes itself: a message was delivered, or a check
-    broke off. `canaries` are scored every `canary_seconds`; None: not at all.
+    broke off. `tick_alerts` lets time act on open incidents. `canaries` are scored every `canary_seconds`; None: not at
+    all.
     """
 
     suites: Mapping[str, ScheduledCheck]
@@ -101,6 +103,7 @@ class Daemon:
     publish: Callable[[], Awaitable[None]]
     news: asyncio.Event
     retention_days: int
+    tick_alerts: Callable[[], Awaitable[None]] | None = None
     drain_seconds: float = DRAIN_SECONDS
     publish_seconds: float = PUBLISH_SECONDS
     canaries: CanaryStudy | None = None
@@ -123,6 +126,7 @@ class Daemon:
             sending = group.create_task(self.sender.run(stop))
             beside = [group.create_task(self._keep_forgetting()), group.create_task(self.keep_published())]
             beside += [group.create_task(self.watch_canaries(self.canaries))] if self.canaries else []
+            beside += [group.create_task(self.keep_alerts(self.tick_alerts))] if self.tick_alerts else []
             scheduler = self._start_timer()
             self.pulse.is_ready, self.pulse.reason = True, "ready"
             self.manager.ready(f"watching {', '.join(self.suites)}")
@@ -243,6 +247,15 @@ class Daemon:
                 await self.publish()
             except StoreFailure as exc:
                 log.warning("snapshot_not_taken error=%s", exc)
+
+    async def keep_alerts(self, tick: Callable[[], Awaitable[None]]) -> None:
+        """Let time act on open incidents: reminders, escalation, windows that end."""
+        while True:
+            await asyncio.sleep(ALERT_SECONDS)
+            try:
+                await tick()
+            except StoreFailure as exc:
+                log.warning("alerts_not_stepped error=%s", exc)
 
     async def watch_canaries(self, study: CanaryStudy) -> None:
         """Score the canaries at the start and at every interval; what failed is tried again sooner."""

@@ -18,14 +18,8 @@ from typing import TypeVar
 
 from monitor import alert
 from monitor.errors import StaleWrite, StoreFailure
-from monitor.incident import (
-    AlertPolicy,
-    Delivered,
-    Notification,
-    NotificationKind,
-    NotificationStatus,
-    Phase,
-)
+from monitor.incident import Notification, NotificationStatus
+from monitor.machine import AlertPolicy, Delivered, NotificationKind, Phase
 from monitor.notify.absent import AbsentChannel
 from monitor.notify.classify import Clock, utc_now
 from monitor.notify.contract import ATTEMPT_SECONDS, DeliveryResult, Message, Notifier, Ok, Permanent, Retry
@@ -38,6 +32,9 @@ GIVE_UP_AFTER = timedelta(hours=24)
 SHORTEST_BACKOFF_SECONDS = 2.0
 LONGEST_BACKOFF_SECONDS = 5 * 60.0
 DEAD_LETTER = ":dead-letter:"
+
+IN_BETWEEN = frozenset({NotificationKind.UPDATE, NotificationKind.REMINDER, NotificationKind.ACK})
+ABOUT_AN_OPEN = IN_BETWEEN | {NotificationKind.RESOLVE}
 
 _REFUSED = "refused: "
 _GAVE_UP = "gave up: "
@@ -57,22 +54,30 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Supersede:
-    """Drop the message: what it says is over, and the channel was never told that it began."""
+    """Drop the message: what it says is over, or tells more of what the channel was never told."""
 
 
 def plan(claim: Claim, opening: Notification | None, *, supports_info: bool) -> Send | Supersede:
     """What to do with the claimed message; `opening` is the open of its incident on its channel.
 
     An open that was never attempted and whose end is already waiting is dropped, and its end becomes one INFO (or, on a
-    channel that would page for it, nothing). An open with an unknown outcome counts as told.
+    channel that would page for it, nothing). An open with an unknown outcome counts as told. What was to be said in
+    between goes the same way, and a reminder that waited until the next one came.
     """
     head = claim.notification
-    is_over = any(follower.kind is NotificationKind.RESOLVE for follower in claim.followers)
-    if head.kind is NotificationKind.OPEN and head.attempts == 0 and is_over:
+    if head.attempts == 0 and _is_overtaken(head.kind, {follower.kind for follower in claim.followers}):
         return Supersede()
-    if head.kind is NotificationKind.RESOLVE and opening is not None and _was_never_told(opening):
-        return Send(NotificationKind.INFO) if supports_info else Supersede()
+    if head.kind in ABOUT_AN_OPEN and opening is not None and _was_never_told(opening):
+        is_end = head.kind is NotificationKind.RESOLVE
+        return Send(NotificationKind.INFO) if is_end and supports_info else Supersede()
     return Send(head.kind)
+
+
+def _is_overtaken(kind: NotificationKind, later: set[NotificationKind]) -> bool:
+    """Whether the message says nothing more than those behind it."""
+    if kind is NotificationKind.REMINDER and NotificationKind.REMINDER in later:
+        return True
+    return kind in {NotificationKind.OPEN, *IN_BETWEEN} and NotificationKind.RESOLVE in later
 
 
 def backoff_seconds(attempts: int, jitter: float) -> float:
@@ -251,7 +256,7 @@ class Sender:
 
     async def _opening(self, claim: Claim) -> Notification | None:
         head = claim.notification
-        if head.kind is not NotificationKind.RESOLVE or claim.opened:
+        if head.kind not in ABOUT_AN_OPEN or claim.opened:
             return claim.opened
         rows = await self._store.offload(self._store.notifications, head.incident_id)
         opens = [row for row in rows if row.channel == head.channel and row.kind is NotificationKind.OPEN]
@@ -306,12 +311,12 @@ class Sender:
 
     async def _note_end(self, head: Notification) -> None:
         """Step the alert if this message was the end of its incident. A state that others write to is read again."""
-        if head.kind is NotificationKind.OPEN or DEAD_LETTER in head.dedup_key:
+        if head.kind is not NotificationKind.RESOLVE or DEAD_LETTER in head.dedup_key:
             return
         event = Delivered(channel=head.channel, incident_id=head.incident_id)
         for _ in range(_STEP_TRIES):
             before = await self._store.offload(self._store.alert_state, head.scope)
-            after, _effects = alert.step(before, event, AlertPolicy(channels=tuple(self._notifiers)), self._clock(), "")
+            after, _effects = alert.step(before, event, AlertPolicy.everywhere(*self._notifiers), self._clock(), "")
             with suppress(StaleWrite):
                 if after != before:
                     await self._store.offload(self._store.save_alert_state, after)

@@ -40,6 +40,10 @@ class ConfigError(MonitorError):
         self.problems = problems
 
 
+class NotThere(MonitorError):
+    """Raised when something that a person named is not there, or not in a state in which it can be acted on."""
+
+
 class HttpFailure(MonitorError):
     """Raised when an exchange over HTTP gave no whole response.
 

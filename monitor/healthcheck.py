@@ -15,16 +15,22 @@ from datetime import datetime
 from uuid import uuid4
 
 from monitor.assistants.contract import Assistant, ConversationContext
+from monitor.briefing import Ended, Surroundings, Told
 from monitor.calibration import Standing, standing
 from monitor.canary import CanaryState, state_of
 from monitor.check import CheckRecord, CheckStatus, Conversation, Slot, Trigger, summarize
-from monitor.closing import Ended, Known, Surroundings, conclude, overall_scope
+from monitor.closing import Background, Known, conclude, overall_scope
 from monitor.conversing import Conversing
 from monitor.errors import StaleWrite, StoreFailure
-from monitor.incident import AlertPolicy
 from monitor.intent import Intent, Suite
+from monitor.machine import AlertPolicy
 from monitor.redact import Redactor
-from monitor.rules import MeanPolicy
+from monitor.rounds import Heard, Rounds
+from monitor.rules.evidence import Evidence
+from monitor.rules.gather import gather
+from monitor.rules.memory import Memory
+from monitor.rules.policy import RulesPolicy
+from monitor.rules.stopping import More, more
 from monitor.scorers.scoring import Scoring
 from monitor.seeds import derive
 from monitor.store import Closing, Store
@@ -48,14 +54,15 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """How averages become verdicts and verdicts alerts.
+    """How what was heard becomes verdicts, and verdicts alerts.
 
+    `policy_of` gives what the alert machine may do about a scope.
     `calibration_days` is the age from which on a calibration of the judge is stale; None: there is no judge.
     `canary_seconds` is how often canaries are scored; None: they are not.
     """
 
-    rule: MeanPolicy
-    policy: AlertPolicy
+    rules: RulesPolicy
+    policy_of: Callable[[str], AlertPolicy]
     surroundings: Surroundings
     calibration_days: int | None = None
     canary_seconds: float | None = None
@@ -99,42 +106,56 @@ class HealthCheck:
         await self.store.offload(self.store.open_check, check, slot)
         try:
             async with self.user_in_use():
-                conversations = await self._converse(check, slot, on_progress)
-            closing = await self._close(check, conversations, slot)
+                heard = await self._converse(check, slot, on_progress)
+            closing = await self._close(check, heard, slot)
         except BaseException as exc:
             await self._give_up(check, slot, exc)
             raise
         await self.publish()
         return closing.check
 
-    async def _converse(
-        self, check: CheckRecord, slot: Slot | None, on_progress: Callable[[Progress], None]
-    ) -> list[Conversation]:
-        """Every intent in every round, as many at once as the assistant may hear; each one's time starts with it."""
-        admitted = asyncio.Semaphore(self.conversations_at_once)
-        deadline = asyncio.get_running_loop().time() + self.suite.timeout_seconds
-        finished: list[Conversation] = []
+    async def _converse(self, check: CheckRecord, slot: Slot | None, on_progress: Callable[[Progress], None]) -> Heard:
+        """Rounds of every intent while the rules want to hear more; each conversation's time starts with it."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + self.suite.timeout_seconds
+        baseline = await self.store.offload(self.store.baseline, check.suite, check.epoch)
+        memory = baseline.memory if baseline else Memory()
+        done = 0
 
-        async def play(intent: Intent, number: int) -> None:
+        async def play(intent: Intent, number: int) -> Conversation:
+            nonlocal done
             for attempt in range(1, ATTEMPTS + 1):
-                async with admitted:
-                    conversation = await self._play(check, intent, number, attempt, deadline)
+                conversation = await self._play(check, intent, number, attempt, deadline)
                 await self.store.offload(self.store.save_conversation, conversation, slot)
                 self.observe(conversation)
                 outcome = conversation.transcript.outcome
                 if outcome.fault is not Fault.OURS or outcome in (Outcome.CANCELLED, Outcome.RATE_LIMITED):
                     break
-            finished.append(conversation)
-            on_progress(Progress(done=len(finished), planned=check.planned, conversation=conversation))
+            done += 1
+            on_progress(Progress(done=done, planned=max(done, check.planned), conversation=conversation))
+            return conversation
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                for number in range(self.suite.rounds):
-                    for intent in self.suite.intents:
-                        group.create_task(play(intent, number))
-        except ExceptionGroup as several:
-            raise several.exceptions[0] from several
-        return finished
+        def ask(heard: Heard) -> More | None:
+            return more(self._evidence(heard), memory, self.decision.rules)
+
+        rounds = Rounds(
+            intents=self.suite.intents,
+            least=self.decision.rules.rounds.least,
+            at_once=self.conversations_at_once,
+            play=play,
+            ask=ask,
+            may_begin=lambda: clock() < deadline,
+        )
+        return await rounds.run()
+
+    def _evidence(self, heard: Heard) -> Evidence:
+        return gather(
+            heard.conversations,
+            self.suite.intents,
+            at=self.now(),
+            rounds=heard.rounds,
+            confirming_from=heard.confirming_from,
+        )
 
     async def _play(
         self, check: CheckRecord, intent: Intent, number: int, attempt: int, deadline: float
@@ -165,56 +186,64 @@ class HealthCheck:
     async def _reports(self, conversation_id: str) -> list[ReportedCall]:
         return await self.store.offload(self.store.reported, conversation_id)
 
-    async def _close(self, check: CheckRecord, conversations: list[Conversation], slot: Slot | None) -> Closing:
-        """Decide and write. The alert may move under us (a delivery came back): then decide anew on what it is."""
-        summary = summarize(conversations, self.suite.intents, self.suite.rounds)
+    async def _close(self, check: CheckRecord, heard: Heard, slot: Slot | None) -> Closing:
+        """Decide and write. An alert may move under us (a delivery came back): then decide anew on what it is."""
         ended = Ended(
             check=check,
-            conversations=conversations,
-            summary=summary,
-            threshold=self.decision.rule.threshold,
+            conversations=heard.conversations,
+            summary=summarize(heard.conversations, self.suite.intents, heard.rounds),
+            evidence=self._evidence(heard),
+            threshold=self.decision.rules.threshold,
             slot=slot,
         )
-        now, incident_id = self.now(), uuid4().hex
+        now = self.now()
         for left in reversed(range(CLOSING_TRIES)):
-            known = await self.store.offload(self._known, check)
+            background = await self.store.offload(self._background, check)
             closing = conclude(
-                ended,
-                known,
-                self.decision.rule,
-                self.decision.policy,
-                self.decision.surroundings,
-                now=now,
-                new_incident_id=incident_id,
+                ended, background, self.decision.rules, self.decision.policy_of, self.decision.surroundings, now=now
             )
             try:
                 await self.store.offload(self.store.close_check, closing)
             except StaleWrite:
-                if not left or not closing.states:
+                if not left or not closing.baseline:
                     raise
             else:
                 return closing
         raise AssertionError("unreachable")
 
-    def _known(self, check: CheckRecord) -> Known:
-        """What the alert stands on. Only checks of the same epoch that alert are compared."""
+    def _background(self, check: CheckRecord) -> Background:
+        """What the check is decided on. Only checks of the same epoch that alert are compared."""
+        mean = self.decision.rules.mean
         earlier = self.store.checks(
             check.suite,
-            limit=max(self.decision.rule.window_checks, self.decision.rule.recovery_checks),
+            limit=max(mean.window_checks, mean.recovery_checks) if mean else 0,
             statuses=CONCLUSIVE,
             epoch=check.epoch,
             alerting_only=True,
         )
         healthy = self.store.checks(check.suite, limit=1, statuses={CheckStatus.HEALTHY}, epoch=check.epoch)
-        state = self.store.alert_state(overall_scope(check.suite))
-        return Known(
-            state=state,
-            incident=self.store.incident(state.incident_id) if state.incident_id else None,
+        return Background(
+            alerts=self._alerts(check.suite),
+            silences=self.store.silences(lasting_at=self.now()),
+            baseline=self.store.baseline(check.suite, check.epoch),
             earlier=[c.summary.mean for c in earlier if c.summary and c.summary.mean is not None],
-            before=healthy[0].summary if healthy else None,
-            judge=self._judge_standing(check),
-            canaries=self._canary_state(check),
+            told=Told(
+                summary=healthy[0].summary if healthy else None,
+                judge=self._judge_standing(check),
+                canaries=self._canary_state(check),
+            ),
         )
+
+    def _alerts(self, suite: str) -> dict[str, Known]:
+        """The alerts of the suite's scopes that were ever stored."""
+        scopes = {overall_scope(suite), *(f"{suite}/{intent.id}" for intent in self.suite.intents)}
+        states = [state for state in self.store.alert_states() if state.scope in scopes]
+        return {
+            state.scope: Known(
+                state=state, incident=self.store.incident(state.incident_id) if state.incident_id else None
+            )
+            for state in states
+        }
 
     def _judge_standing(self, check: CheckRecord) -> Standing | None:
         days = self.decision.calibration_days
@@ -248,6 +277,6 @@ class HealthCheck:
             epoch=self.epoch,
             seed=seed,
             started_at=self.now(),
-            planned=len(self.suite.intents) * self.suite.rounds,
+            planned=len(self.suite.intents) * self.decision.rules.rounds.least,
             slot_at=slot.at if slot else None,
         )

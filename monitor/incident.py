@@ -1,4 +1,4 @@
-"""Incidents and the words of the alert machine: states, events, effects, and the rows of the outbox."""
+"""Incidents, what a message tells of them, and the rows of the outbox."""
 
 from __future__ import annotations
 
@@ -8,103 +8,13 @@ from enum import StrEnum
 
 from monitor.calibration import Standing
 from monitor.canary import CanaryState
-from monitor.verdict import Severity, Verdict
-
-
-class Phase(StrEnum):
-    """Where the alert of one scope stands. RESOLVING: recovered, and its end is not yet told everywhere."""
-
-    OK = "ok"
-    FIRING = "firing"
-    RESOLVING = "resolving"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertState:
-    """The alert of one scope.
-
-    `channels` are those that were given the open, `unresolved` those not yet told of the end; `version` grows by one
-    at every change that is stored.
-    """
-
-    scope: str
-    phase: Phase = Phase.OK
-    since: datetime | None = None
-    incident_id: str | None = None
-    rule: str | None = None
-    severity: Severity | None = None
-    channels: tuple[str, ...] = ()
-    unresolved: tuple[str, ...] = ()
-    version: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertPolicy:
-    """What the alert machine may do: the channels that every incident is told on."""
-
-    channels: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleRemoved:
-    """The configuration no longer watches this scope."""
-
-    reason: str = "closed: rule removed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivered:
-    """A channel was told of the end of the incident (or it can never be told: a dead letter)."""
-
-    channel: str
-    incident_id: str
-
-
-Event = Verdict | RuleRemoved | Delivered
-
-
-class NotificationKind(StrEnum):
-    """What a message says. INFO: it opened and closed before it could be told."""
-
-    OPEN = "open"
-    RESOLVE = "resolve"
-    INFO = "info"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenIncident:
-    """Effect: write a new incident."""
-
-    incident_id: str
-    severity: Severity
-    rule: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CloseIncident:
-    """Effect: write the end of an incident."""
-
-    incident_id: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notify:
-    """Effect: put one message into the outbox."""
-
-    incident_id: str
-    channel: str
-    kind: NotificationKind
-    severity: Severity
-
-
-Effect = OpenIncident | CloseIncident | Notify
+from monitor.machine import NotificationKind
+from monitor.verdict import Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """An alert from open to resolved."""
+    """An alert from open to resolved. `rule` and `reason` are of what is worst; `acked_by` took it, until then."""
 
     id: str
     scope: str
@@ -117,6 +27,8 @@ class Incident:
     closed_at: datetime | None = None
     closed_by_check: str | None = None
     close_reason: str = ""
+    acked_by: str | None = None
+    acked_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +56,9 @@ class Alert:
 
     `judge` says whether the judge's scores were held against people's labels; None: no judge took part. `canaries` says
     what is known of the monitor's own health; None: canaries are turned off.
+    `interval` bounds the average (95 %); `drop` is how far it fell since `onset_at`, as the rules estimate both.
+    `error_share` is the share of conversations that the assistant failed, `latency_seconds` the median of its answers;
+    `..._before` is the same in the last healthy check. None: not measured.
     """
 
     app: str
@@ -168,6 +83,14 @@ class Alert:
     base_url: str | None = None
     judge: Standing | None = None
     canaries: CanaryState | None = None
+    acked_by: str | None = None
+    interval: tuple[float, float] | None = None
+    drop: float | None = None
+    onset_at: datetime | None = None
+    error_share: float | None = None
+    error_share_before: float | None = None
+    latency_seconds: float | None = None
+    latency_seconds_before: float | None = None
 
 
 class NotificationStatus(StrEnum):

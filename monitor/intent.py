@@ -164,7 +164,11 @@ class Intent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """A named set of intents played together against one assistant."""
+    """A named set of intents played together against one assistant.
+
+    Each is played `rounds` times in a check, or up to `most_rounds` times where that is not clear enough (None: never
+    more).
+    """
 
     name: str
     assistant: str
@@ -172,6 +176,7 @@ class Suite:
     rounds: int
     timeout_seconds: float
     threshold: float
+    most_rounds: int | None = None
 
 
 def _plain(value: object) -> object:

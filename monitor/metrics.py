@@ -21,7 +21,8 @@ from monitor import __version__
 from monitor.canary import CanaryRun
 from monitor.check import CheckRecord, CheckStatus, CheckSummary, Conversation, Group, Snapshot, SuiteSnapshot
 from monitor.fidelity import Fidelity
-from monitor.incident import NotificationKind, NotificationStatus
+from monitor.incident import NotificationStatus
+from monitor.machine import NotificationKind
 from monitor.transcript import Outcome
 
 PREFIX = "assistant_monitor_"

@@ -25,6 +25,11 @@ class Severity(StrEnum):
     WARNING = "warning"
     INFO = "info"
 
+    @property
+    def rank(self) -> int:
+        """Higher is louder."""
+        return (Severity.INFO, Severity.WARNING, Severity.ERROR, Severity.CRITICAL).index(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from monitor.alert import step
-from monitor.closing import Known, Surroundings, changes_of
-from monitor.incident import AlertPolicy, AlertState, Incident, NotificationKind, RuleRemoved
+from monitor.briefing import Surroundings
+from monitor.closing import Known, changes_of, removals
+from monitor.errors import AssistantFailure
+from monitor.incident import Incident
+from monitor.machine import AlertPolicy, AlertState, NotificationKind, RuleRemoved
+from monitor.rules.policy import RulesPolicy
 from monitor.store import AlertChanges
 from monitor.verdict import Finding, Severity, Verdict
+from tests.fixtures.checking import Checking
 from tests.parties import T0
 
-POLICY = AlertPolicy(channels=("slack", "pagerduty"))
+POLICY = AlertPolicy.everywhere("slack", "pagerduty")
 HOME = Surroundings(app="app", environment="prod", base_url=None)
 BREACH = Verdict(
     scope="shop/overall", rule="mean", finding=Finding.BREACH, severity=Severity.CRITICAL, reason="average 0.30"
@@ -34,7 +39,7 @@ def firing() -> AlertState:
 
 def test_a_suite_that_is_removed_ends_its_incident_on_every_channel_of_the_open() -> None:
     known = Known(state=firing(), incident=INCIDENT)
-    changes = changes_of(RuleRemoved(), known, AlertPolicy(channels=()), HOME, T0)
+    changes = changes_of([RuleRemoved()], known, AlertPolicy.everywhere(), HOME, T0)
     (closed,) = changes.closed
     assert (closed.closed_at, closed.close_reason) == (T0, "closed: rule removed")
     assert [(d.channel, d.kind) for d in changes.notifications] == [
@@ -44,14 +49,42 @@ def test_a_suite_that_is_removed_ends_its_incident_on_every_channel_of_the_open(
     assert {d.alert.reason for d in changes.notifications} == {"closed: rule removed"}
 
 
+def test_a_rule_that_is_turned_off_is_removed_from_what_it_found() -> None:
+    assert removals(firing(), RulesPolicy()) == [RuleRemoved(rule="mean")]
+    assert removals(firing(), None) == [RuleRemoved()]
+    quality = step(AlertState(scope="s/overall"), replace(BREACH, rule="quality"), POLICY, T0, "i1")[0]
+    assert removals(quality, RulesPolicy()) == []
+    nodata = step(AlertState(scope="s/overall"), replace(BREACH, rule="nodata"), POLICY, T0, "i1")[0]
+    assert removals(nodata, RulesPolicy()) == []
+
+
+def test_rules_that_recover_together_change_the_incident_and_then_close_it() -> None:
+    other = replace(BREACH, rule="quality", severity=Severity.ERROR)
+    both, _ = step(firing(), other, POLICY, T0, "unused")
+    good = [replace(event, finding=Finding.RECOVERED) for event in (BREACH, other)]
+    changes = changes_of(good, Known(state=both, incident=INCIDENT), POLICY, HOME, T0)
+    assert [(i.rule, i.closed_at) for i in (*changes.updated, *changes.closed)] == [("quality", None), ("quality", T0)]
+    assert [state.version for state in changes.states] == [both.version + 1]
+
+
 def test_an_event_that_moves_nothing_writes_nothing() -> None:
     known = Known(state=firing(), incident=INCIDENT)
-    assert changes_of(BREACH, known, POLICY, HOME, T0, "i2") == AlertChanges()
+    assert changes_of([BREACH], known, POLICY, HOME, T0) == AlertChanges()
 
 
 def test_the_dedup_key_holds_names_and_nothing_that_changes() -> None:
     fresh = Known(state=AlertState(scope="shop/overall"))
-    first = changes_of(BREACH, fresh, POLICY, HOME, T0, "i1")
-    other = changes_of(replace(BREACH, threshold=0.9, value=0.1), fresh, POLICY, HOME, T0, "i2")
+    first = changes_of([BREACH], fresh, POLICY, HOME, T0)
+    other = changes_of([replace(BREACH, threshold=0.9, value=0.1)], fresh, POLICY, HOME, T0)
     assert {d.dedup_key for d in (*first.notifications, *other.notifications)} == {"app:prod:shop/overall"}
-    assert first.opened[0] == replace(INCIDENT, opened_by_check=None)
+    assert first.opened[0] == replace(INCIDENT, id=first.opened[0].id, opened_by_check=None)
+
+
+async def test_a_message_tells_the_interval_and_how_often_the_assistant_failed(checking: Checking) -> None:
+    await checking.run()
+    checking.answers(AssistantFailure("http_status", "HTTP 500"))
+    await checking.run()
+    alert = checking.store.notifications()[0].alert
+    assert (alert.error_share, alert.error_share_before) == (1.0, 0.0)
+    assert alert.interval is not None
+    assert alert.interval[0] == 0.0 < alert.interval[1] < 0.7

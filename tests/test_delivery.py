@@ -12,8 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.delivery import DEAD_LETTER, GIVE_UP_AFTER, LEASE_SECONDS, Send, Supersede, backoff_seconds, plan
-from monitor.incident import AlertState, Notification, NotificationKind, NotificationStatus, Phase
+from monitor.delivery import (
+    DEAD_LETTER,
+    GIVE_UP_AFTER,
+    IN_BETWEEN,
+    LEASE_SECONDS,
+    Send,
+    Supersede,
+    backoff_seconds,
+    plan,
+)
+from monitor.incident import Notification, NotificationStatus
+from monitor.machine import AlertState, NotificationKind, Phase
 from monitor.notify.contract import DeliveryResult, Ok, Permanent, Retry
 from monitor.store import Claim, Store
 from monitor.verdict import Severity
@@ -67,6 +77,25 @@ def test_the_end_of_what_was_never_told_is_information_or_nothing(opening: Notif
     assert plan(claim, opening, supports_info=False) == Supersede()
 
 
+@pytest.mark.parametrize("kind", IN_BETWEEN)
+def test_what_is_said_in_between_is_dropped_once_the_end_waits(kind: NotificationKind) -> None:
+    opening = row(OPEN, SENT, 1)
+    assert plan(claimed(row(kind)), opening, supports_info=True) == Send(kind)
+    assert plan(claimed(row(kind), row(RESOLVE)), opening, supports_info=True) == Supersede()
+    assert plan(claimed(row(kind, attempts=1), row(RESOLVE)), opening, supports_info=True) == Send(kind)
+
+
+@pytest.mark.parametrize("kind", IN_BETWEEN)
+@pytest.mark.parametrize("opening", [row(OPEN, SUPERSEDED), row(OPEN, DEAD, 1, "refused: invalid_auth")])
+def test_nothing_is_said_of_what_a_channel_was_never_told(kind: NotificationKind, opening: Notification) -> None:
+    assert plan(claimed(row(kind)), opening, supports_info=True) == Supersede()
+
+
+def test_a_reminder_that_waited_until_the_next_is_dropped() -> None:
+    reminder, opening = row(NotificationKind.REMINDER), row(OPEN, SENT, 1)
+    assert plan(claimed(reminder, reminder), opening, supports_info=True) == Supersede()
+
+
 @pytest.mark.parametrize(
     "opening",
     [None, row(OPEN, SENT, 1), row(OPEN, DEAD, 1, "gave up: no answer"), row(OPEN, DEAD, 2, "refused: invalid_auth")],
@@ -106,6 +135,15 @@ async def test_the_end_knows_its_opening_and_closes_the_alert(world: World) -> N
     await world.send_all(world.sender(), "pagerduty")
     assert world.state.phase is Phase.OK
     assert (world.slack.sent[1].opened_reference, world.slack.sent[1].opened) == ("slack-1", ALERT)
+
+
+async def test_what_is_said_in_between_is_not_the_end(world: World) -> None:
+    world.open("slack")
+    world.put(NotificationKind.UPDATE, "slack")
+    world.close()
+    world.put(NotificationKind.ACK, "slack")
+    await world.sender().run_once("slack")
+    assert world.state.unresolved == ("slack",)
 
 
 async def test_what_began_and_ended_untold_is_one_information_and_no_page(world: World) -> None:

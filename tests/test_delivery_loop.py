@@ -12,7 +12,8 @@ from monitor.delivery import LEASE_SECONDS
 from monitor.demo.receivers import PAGERDUTY, SLACK, Answer, Receivers
 from monitor.errors import StoreUnavailable
 from monitor.http import HttpClient
-from monitor.incident import AlertState, NotificationStatus, Phase
+from monitor.incident import NotificationStatus
+from monitor.machine import AlertState, Phase
 from monitor.notify.contract import Notifier, Retry
 from monitor.notify.pagerduty import PagerDuty
 from monitor.notify.slack_bot import SlackBot

@@ -10,7 +10,8 @@ from monitor.agreement import Estimate
 from monitor.calibration import Calibration, Standing, TargetAgreement, WeightProposal
 from monitor.healthcheck import HealthCheck
 from monitor.incident import Alert
-from monitor.rules import MeanPolicy
+from monitor.rules.mean import MeanPolicy
+from monitor.rules.policy import RulesPolicy
 from tests.fixtures.checking import BAD, GOOD, Checking
 from tests.parties import intent
 
@@ -43,7 +44,10 @@ async def test_an_alert_names_a_mean_before_only_of_an_intent_that_has_not_chang
 
 async def test_checks_of_another_epoch_do_not_count_towards_an_incident(checking: Checking) -> None:
     check = checking.check()
-    twice = replace(check.decision, rule=MeanPolicy(threshold=0.7, failing_checks=2, window_checks=2))
+    twice = replace(
+        check.decision,
+        rules=RulesPolicy.only_mean(MeanPolicy(threshold=0.7, failing_checks=2, window_checks=2), rounds=2),
+    )
     check = replace(check, decision=twice)
     checking.answers(BAD)
     await checking.run(replace(check, epoch="e0"))

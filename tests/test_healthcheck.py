@@ -22,9 +22,9 @@ from monitor.errors import (
     StaleWrite,
 )
 from monitor.healthcheck import HealthCheck, Progress
-from monitor.incident import NotificationKind, Phase
 from monitor.intent import ExpectedCall, JudgeQuestion, RequiredFact, ToolCalls
 from monitor.judge_usage import JudgeUsage
+from monitor.machine import NotificationKind, Phase
 from monitor.score import ComponentScore, Departure
 from monitor.scorers.contract import Answer, Answers, Case, Judgement, Question
 from monitor.scorers.scoring import Scoring

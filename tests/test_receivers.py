@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import httpx
 import pytest
 
-from monitor.demo.receivers import PAGERDUTY, SLACK, Answer, Receivers
+from monitor.demo.receivers import PAGERDUTY, SLACK, WEBHOOK_SECRET, Answer, Receivers
+from monitor.notify.signature import HEADER, sign
 
 BOT = {"Authorization": "Bearer xoxb-1"}
 EVENT: dict[str, Any] = {
@@ -105,3 +107,32 @@ def test_waiting_ends_when_enough_was_received_or_at_the_deadline(receivers: Rec
     assert not receivers.wait_until(lambda received: len(received) > 0, 0.01)
     post(receivers.pagerduty_url, EVENT)
     assert receivers.wait_until(lambda received: len(received) > 0, 0.01)
+
+
+def test_a_signed_webhook_is_taken_and_an_unsigned_one_refused(receivers: Receivers) -> None:
+    signed = {HEADER: sign(WEBHOOK_SECRET, b"{}", int(time.time()))}
+    with httpx.Client(trust_env=False, timeout=5.0) as client:
+        statuses = [client.post(receivers.webhook_url, content=b"{}", headers=h).status_code for h in (signed, {})]
+    assert statuses == [204, 401]
+
+
+TIMES = {"startsAt": "2026-01-01T12:00:00+00:00", "endsAt": "2026-01-01T13:00:00+00:00"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [],
+        {"labels": {"alertname": "a"}},
+        [TIMES],
+        [TIMES | {"labels": {"alert-name": "a"}}],
+        [TIMES | {"labels": {"alertname": 1}}],
+        [TIMES | {"labels": {"alertname": "a"}, "annotations": {"x": None}}],
+        [TIMES | {"labels": {"alertname": "a"}, "endsAt": "2026-01-01T11:00:00+00:00"}],
+        [TIMES | {"labels": {"alertname": "a"}, "startsAt": "noon"}],
+    ],
+)
+def test_wrong_alerts_are_refused(receivers: Receivers, wrong: Any) -> None:
+    url = f"{receivers.alertmanager_url}/api/v2/alerts"
+    assert post(url, wrong).status_code == 400
+    assert post(url, [TIMES | {"labels": {"alertname": "a"}}]).status_code == 200

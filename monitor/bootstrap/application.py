@@ -18,6 +18,7 @@ from monitor.bootstrap.canaries import Use, build_canaries, has_canaries
 from monitor.bootstrap.engine import beside, engine_pages, open_residency
 from monitor.bootstrap.experience import experience_facts, experience_scorers
 from monitor.bootstrap.judge import judge_facts, open_judge, quality
+from monitor.bootstrap.operations import open_operations
 from monitor.bootstrap.parts import (
     channel_names,
     open_assistant,
@@ -29,22 +30,22 @@ from monitor.bootstrap.parts import (
     utc_now,
 )
 from monitor.bootstrap.simulator import Simulator, open_simulator, user_examples
+from monitor.briefing import Surroundings
 from monitor.check import Conversation, Watched
-from monitor.closing import Known, Surroundings, changes_of, overall_scope
 from monitor.completions import ModelInfo
 from monitor.config import Config
 from monitor.config.fields import Address
+from monitor.config.routes import alert_policy
+from monitor.config.rules import rules_policy
 from monitor.daemon import Daemon, Pulse, ScheduledCheck
 from monitor.delivery import Sender
 from monitor.engine_metrics import EngineMetrics
 from monitor.epoch import epoch_of
 from monitor.errors import ConfigError
 from monitor.healthcheck import Decision, HealthCheck
-from monitor.incident import AlertPolicy, Phase, RuleRemoved
 from monitor.judge_metrics import JudgeMetrics
 from monitor.metrics import Metrics
-from monitor.notify.contract import Notifier
-from monitor.rules import MeanPolicy
+from monitor.operations import Operations
 from monitor.schedule import longest_pause
 from monitor.scorers.conduct import Conduct
 from monitor.scorers.contract import Judge, UserProbe
@@ -56,7 +57,6 @@ from monitor.studies.canaries import CanaryStudy
 from monitor.studies.measure import CaseScoring
 from monitor.supervisor import EngineState
 from monitor.validity import QUESTIONS as USER_QUESTIONS
-from monitor.verdict import Severity
 from monitor.web.health import Health
 from monitor.web.operations import operations_app
 from monitor.web.pages import pages_app
@@ -84,6 +84,7 @@ class Application:
     metrics_url: str | None
     pages_url: str | None
     news: asyncio.Event
+    operations: Operations
     canaries: CanaryStudy | None = None
 
     def daemon(self, manager: ServiceManager) -> Daemon:
@@ -111,6 +112,7 @@ class Application:
             owner=self.owner,
             now=utc_now,
             retire=self.retire_alerts,
+            tick_alerts=self.tick_alerts,
             publish=self.publish,
             news=self.news,
             retention_days=settings.store.retention_days,
@@ -119,17 +121,17 @@ class Application:
         )
 
     async def retire_alerts(self) -> None:
-        """Close the alerts of suites that are not configured any more: whoever was paged is told."""
-        watched = {overall_scope(name) for name in self.config.suites}
-        for state in await self.store.offload(self.store.alert_states):
-            if state.phase is not Phase.FIRING or state.scope in watched or state.incident_id is None:
-                continue
-            incident = await self.store.offload(self.store.incident, state.incident_id)
-            decision = next(iter(self.checks.values())).decision
-            known = Known(state=state, incident=incident)
-            changes = changes_of(RuleRemoved(), known, decision.policy, decision.surroundings, utc_now())
-            await self.store.offload(self.store.change_alerts, changes)
+        """Close the alerts of suites, intents and rules that are not configured any more: whoever was paged is told."""
+        await self._step_alerts(self.operations.retire)
+
+    async def tick_alerts(self) -> None:
+        """Let time act on open incidents."""
+        await self._step_alerts(self.operations.tick)
+
+    async def _step_alerts(self, step: Callable[[], int]) -> None:
+        if await self.store.offload(step):
             self.sender.wake()
+            self.news.set()
 
 
 @asynccontextmanager
@@ -179,7 +181,6 @@ async def open_application(config: Config, manager: ServiceManager) -> AsyncIter
                 judge=judge,
                 assistant=assistants[suite.assistant],
                 store=store,
-                channels=channels,
                 base_url=config.settings.public_url or pages_url,
                 publish=publish,
                 observe=partial(metrics.observe, name),
@@ -199,6 +200,7 @@ async def open_application(config: Config, manager: ServiceManager) -> AsyncIter
             metrics_url=metrics_url,
             pages_url=pages_url,
             news=news,
+            operations=open_operations(config, store, pages_url),
             canaries=_canaries(config, simulator, judge, store, user_in_use),
         )
 
@@ -252,7 +254,6 @@ def build_check(
     judge: Judge | None,
     assistant: Assistant,
     store: Store,
-    channels: Mapping[str, Notifier],
     base_url: str | None,
     publish: Callable[[], Awaitable[None]],
     observe: Callable[[Conversation], None] = lambda _: None,
@@ -261,15 +262,7 @@ def build_check(
 ) -> HealthCheck:
     """Everything that one suite's checks need, put together. `hears_reports`: where pages are configured, they run."""
     settings, suite = config.settings, config.suites[suite_name]
-    alerting, limits = settings.alerting, settings.assistants[suite.assistant]
-    rule = MeanPolicy(
-        threshold=suite.threshold,
-        failing_checks=alerting.failing_checks,
-        window_checks=alerting.window_checks,
-        recovery_checks=alerting.recovery_checks,
-        valid_share=alerting.valid_share,
-        severity=Severity(alerting.severity),
-    )
+    limits = settings.assistants[suite.assistant]
     scoring = build_scoring(config, simulator.probe, judge)
     return HealthCheck(
         suite=suite,
@@ -278,8 +271,8 @@ def build_check(
         scoring=scoring,
         store=store,
         decision=Decision(
-            rule=rule,
-            policy=AlertPolicy(channels=tuple(channels)),
+            rules=rules_policy(config.settings, suite_name),
+            policy_of=partial(alert_policy, settings.notify, suite),
             surroundings=Surroundings(app=settings.app, environment=settings.environment, base_url=base_url),
             calibration_days=settings.scoring.calibration_days if scoring.judge else None,
             canary_seconds=settings.canaries.every_seconds if has_canaries(config) else None,

@@ -13,12 +13,23 @@ from monitor.assistants.budget import Allowance
 from monitor.assistants.contract import Assistant
 from monitor.assistants.limits import KillSwitch, LimitedAssistant, Limits
 from monitor.assistants.openai_chat import OpenAiChatAssistant
-from monitor.config import Config
+from monitor.config import Config, Secret
+from monitor.config.notify import (
+    AlertmanagerSettings,
+    AppriseSettings,
+    ChannelSettings,
+    PagerDutySettings,
+    SlackSettings,
+    WebhookSettings,
+)
 from monitor.http import HttpClient
+from monitor.notify.alertmanager import Alertmanager
+from monitor.notify.apprise import AppriseChannel
 from monitor.notify.contract import Notifier
 from monitor.notify.pagerduty import PagerDuty
 from monitor.notify.slack_bot import SlackBot
 from monitor.notify.slack_webhook import SlackWebhook
+from monitor.notify.webhook import Webhook
 from monitor.redact import CONFIGURED_PREFIX, Redactor
 from monitor.scorers.state import StateSource
 from monitor.store import Store, migrate
@@ -89,26 +100,36 @@ async def open_assistant(config: Config, name: str) -> AsyncIterator[Assistant]:
 @asynccontextmanager
 async def open_notifiers(config: Config) -> AsyncIterator[Mapping[str, Notifier]]:
     """The channels of the configuration, by name."""
-    notify = config.settings.notify
-    channels: list[Notifier] = []
     async with AsyncExitStack() as stack:
-        if notify.slack and notify.slack.token:
-            token, channel = notify.slack.token.reveal(), notify.slack.channel or ""
-            channels.append(SlackBot(token=token, destination=channel, base_url=notify.slack.base_url))
-        elif notify.slack and notify.slack.webhook_url:
-            channels.append(SlackWebhook(url=notify.slack.webhook_url.reveal()))
-        if notify.pagerduty:
-            http = HttpClient()
-            stack.push_async_callback(http.aclose)
-            key = notify.pagerduty.routing_key.reveal()
-            channels.append(PagerDuty(http, routing_key=key, url=notify.pagerduty.url))
-        yield {channel.channel: channel for channel in channels}
+        http = HttpClient()
+        stack.push_async_callback(http.aclose)
+        yield {name: _notifier(name, channel, http) for name, channel in config.settings.notify.by_name.items()}
+
+
+def _notifier(name: str, channel: ChannelSettings, http: HttpClient) -> Notifier:
+    """The adapter of one channel. Raises ConfigError for an address that Apprise does not know."""
+    match channel:
+        case SlackSettings(token=Secret() as token):
+            return SlackBot(
+                token=token.reveal(), destination=channel.channel or "", channel=name, base_url=channel.base_url
+            )
+        case SlackSettings():
+            assert channel.webhook_url is not None, "validated"
+            return SlackWebhook(url=channel.webhook_url.reveal(), channel=name)
+        case PagerDutySettings():
+            return PagerDuty(http, routing_key=channel.routing_key.reveal(), channel=name, url=channel.url)
+        case WebhookSettings():
+            return Webhook(http, url=channel.address.reveal(), secret=channel.secret.reveal(), channel=name)
+        case AlertmanagerSettings():
+            bearer = channel.token.reveal() if channel.token else None
+            return Alertmanager(http, url=channel.url, token=bearer, labels=channel.labels, channel=name)
+        case AppriseSettings():
+            return AppriseChannel(url=channel.url.reveal(), channel=name)
 
 
 def channel_names(config: Config) -> list[str]:
     """The channels of the configuration, before they are opened."""
-    notify = config.settings.notify
-    return [name for name, is_on in (("slack", notify.slack), ("pagerduty", notify.pagerduty)) if is_on]
+    return list(config.settings.notify.by_name)
 
 
 def owner_name() -> str:

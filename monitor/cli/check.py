@@ -107,7 +107,6 @@ async def run_check(config: Config, name: str, store: Store, *, seed: int | None
             judge=await stack.enter_async_context(open_judge(config)),
             assistant=assistant,
             store=store,
-            channels=channels,
             base_url=settings.public_url,
             publish=_nobody_looks,
             hears_reports=await hears_reports(config),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 
 from monitor.check import CheckStatus
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, NotThere
 
 
 class ExitCode(enum.IntEnum):
@@ -39,4 +39,4 @@ def code_of_status(status: CheckStatus) -> ExitCode:
 
 def code_of_error(error: Exception) -> ExitCode:
     """What an error that no command handled answers: the configuration's fault, or that of what we stand on."""
-    return ExitCode.CONFIGURATION if isinstance(error, ConfigError) else ExitCode.INFRASTRUCTURE
+    return ExitCode.CONFIGURATION if isinstance(error, ConfigError | NotThere) else ExitCode.INFRASTRUCTURE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from uuid import uuid4
@@ -14,8 +14,9 @@ from monitor.cli.context import config_option, log_as_configured, print_json, re
 from monitor.cli.exit_codes import ExitCode
 from monitor.config import Config, describe, summarize
 from monitor.errors import ConfigError
-from monitor.incident import Alert, NotificationKind
+from monitor.incident import Alert
 from monitor.lint import Finding, Severity, lint
+from monitor.machine import NotificationKind
 from monitor.notify.contract import DeliveryResult, Message, Notifier, Ok
 from monitor.store import migrate
 from monitor.text import printable
@@ -60,17 +61,29 @@ def _lint(config: Config) -> Iterator[tuple[str, Finding]]:
 
 
 @click.command("test-alert")
+@click.argument("names", nargs=-1, metavar="[CHANNEL]...")
 @config_option
 @runs_async
-async def test_alert(config_path: Path | None) -> int:
-    """Send a test incident, and its end, on every configured channel. Exit code 4 when one did not take both."""
+async def test_alert(config_path: Path | None, names: Sequence[str]) -> int:
+    """Send a test incident, and its end, on every configured channel, or on those named. Exit code 4 when one did not
+    take both.
+    """
     config = read_config(config_path)
     log_as_configured(config, level="warning")
     async with open_notifiers(config) as channels:
-        if not channels:
-            raise ConfigError([f"{config.path}: notify: no channel is configured; add slack or pagerduty"])
-        results = [await _try_channel(config, channel) for channel in channels.values()]
+        wanted = _named(config, channels, names)
+        results = [await _try_channel(config, channel) for channel in wanted]
     return ExitCode.HEALTHY if all(results) else ExitCode.INFRASTRUCTURE
+
+
+def _named(config: Config, channels: Mapping[str, Notifier], names: Sequence[str]) -> list[Notifier]:
+    """The channels of these names, or all. Raises ConfigError for none, and for a name that there is not."""
+    if not channels:
+        raise ConfigError([f"{config.path}: notify: no channel is configured; add slack or pagerduty"])
+    if unknown := [name for name in names if name not in channels]:
+        known = ", ".join(channels)
+        raise ConfigError([f"no channel is called {printable(name)}; known: {known}" for name in unknown])
+    return [channels[name] for name in dict.fromkeys(names or channels)]
 
 
 async def _try_channel(config: Config, channel: Notifier) -> bool:

@@ -10,9 +10,22 @@ from monitor.config.assistants import AssistantSettings
 from monitor.config.durations import format_duration
 from monitor.config.judge import JudgeSettings
 from monitor.config.load import Config
+from monitor.config.notify import (
+    AlertmanagerSettings,
+    AppriseSettings,
+    ChannelSettings,
+    NotifySettings,
+    PagerDutySettings,
+    RouteSettings,
+    SlackSettings,
+    WebhookSettings,
+)
+from monitor.config.rules import rules_policy
 from monitor.config.secrets import Secret
 from monitor.config.settings import Settings
 from monitor.intent import Suite
+from monitor.rules.detectable import failures_to_tell, quality_margin, regression_drop
+from monitor.rules.mean import MeanPolicy
 from monitor.schedule import Every, Schedule, upcoming
 
 SHOWN_RUNS = 3
@@ -25,7 +38,6 @@ def summarize(config: Config, now: datetime) -> dict[str, Any]:
         "content_hash": config.content_hash,
         "settings": config.settings.model_dump(mode="json", exclude_none=True),
         "suites": {name: _suite(config, suite, now) for name, suite in config.suites.items()},
-        "rule": _rule(config.settings),
         "warnings": list(config.warnings),
     }
 
@@ -46,16 +58,21 @@ def _lines(config: Config, now: datetime) -> Iterator[str]:
         yield f"assistant  {name}: {assistant.url}, {', '.join(_limits(assistant))}"
     for name, suite in config.suites.items():
         facts = _suite(config, suite, now)
-        counts = f"{facts['conversations']} conversations ({facts['intents']} x {suite.rounds}) with {suite.assistant}"
+        counts = (
+            f"{facts['conversations']} conversations ({facts['intents']} x {_rounds(suite)}) with {suite.assistant}"
+        )
         yield f"suite      {name}: {counts}, threshold {suite.threshold:.2f}, {facts['schedule']}"
+        for rule in _rules(config, suite):
+            yield f"           {rule}"
         if facts["next_runs"]:
             yield f"           next {', '.join(facts['next_runs'])}"
     yield f"score      {', '.join(f'{name} {weight:g}' for name, weight in settings.scoring.weights.items())}"
     yield f"judge      {', '.join(_judge(settings.judge))}"
     for name, source in settings.state_sources.items():
         yield f"state      {name}: {_endpoint(source.url)}, {_secret(source.token)}"
-    yield f"rule       {_rule(settings)}"
-    yield f"tells      {', '.join(_channels(settings)) or 'nobody'}"
+    yield f"tells      {', '.join(_channels(settings.notify)) or 'nobody'}"
+    for route in settings.notify.routes:
+        yield f"route      {_route(route)}"
     for warning in config.warnings:
         yield f"warning    {warning}"
 
@@ -85,11 +102,18 @@ def _suite(config: Config, suite: Suite, now: datetime) -> dict[str, Any]:
         "assistant": suite.assistant,
         "intents": len(suite.intents),
         "rounds": suite.rounds,
+        "most_rounds": suite.most_rounds or suite.rounds,
         "conversations": len(suite.intents) * suite.rounds,
         "threshold": suite.threshold,
+        "rules": list(_rules(config, suite)),
         "schedule": _schedule(schedule),
         "next_runs": [run.isoformat(timespec="seconds") for run in runs],
     }
+
+
+def _rounds(suite: Suite) -> str:
+    most = suite.most_rounds or suite.rounds
+    return f"{suite.rounds} to {most}, as many as it takes" if most > suite.rounds else str(suite.rounds)
 
 
 def _schedule(schedule: Schedule | None) -> str:
@@ -113,14 +137,77 @@ def _users(settings: Settings) -> str:
     )
 
 
-def _rule(settings: Settings) -> str:
-    alerting = settings.alerting
-    window = alerting.window_checks
-    opens = "1 check" if window == 1 else f"{alerting.failing_checks} of the last {window} checks"
+def _rules(config: Config, suite: Suite) -> Iterator[str]:
+    """What the rules of a suite find, and from when on."""
+    rules = rules_policy(config.settings, suite.name)
+    weights, most = [intent.weight for intent in suite.intents], rules.rounds.most
+    if rules.mean:
+        yield _mean(rules.mean)
+    if rules.quality:
+        margin = quality_margin(weights, most, rules.quality, rules.baseline.least_spread)
+        yield (
+            f"quality, from the first check on: the average is below {rules.quality.threshold:.2f} by more than chance "
+            f"(at most {margin:.2f} in {most} rounds), or all day; over after {rules.quality.recovery_checks} in a row "
+            f"above {rules.quality.threshold + rules.quality.recovery_margin:.2f}"
+        )
+    armed = f"from check {rules.baseline.armed} on, fully from {rules.baseline.full}"
+    if rules.regression:
+        spread = rules.baseline.least_spread
+        falls = [regression_drop(weights, most, rules.regression, checks, spread) for checks in (1, 6)]
+        found = [f"one of {fall:.2f} in {checks}" for fall, checks in zip(falls, ("one check", "six"), strict=True)]
+        yield f"regression, {armed}: the average fell from its baseline; finds {' and '.join(found)}"
+    if rules.intent:
+        runs = [failures_to_tell(share, rules.intent) for share in (1.0, 0.5)]
+        yield (
+            f"intent, {armed}: one passes half as often, or not at all; told after {runs[0]} failures in a row "
+            f"of one that always passed, {runs[1]} of one that passed half the time"
+        )
+    if rules.availability:
+        yield (
+            f"availability, from the first check on: surely more than {rules.availability.share:.0%} of conversations "
+            "fail through the assistant, or half of the first round"
+        )
+    yield f"a check with less than {rules.valid_share:.0%} valid conversations says nothing else"
+
+
+def _mean(rule: MeanPolicy) -> str:
+    window = rule.window_checks
+    opens = "1 check" if window == 1 else f"{rule.failing_checks} of the last {window} checks"
     return (
-        f"{alerting.rule}, from the first check on: {alerting.severity} when the average of {opens} is below the "
-        f"threshold, over after {alerting.recovery_checks} in a row at it or above; a check with less than "
-        f"{alerting.valid_share:.0%} valid conversations says nothing"
+        f"mean, from the first check on: {rule.severity.value} when the average of {opens} is below the threshold, "
+        f"over after {rule.recovery_checks} in a row at it or above"
+    )
+
+
+def _channels(notify: NotifySettings) -> Iterator[str]:
+    for name, channel in notify.by_name.items():
+        by_name = f"{name}: " if name in notify.channels else ""
+        yield f"{by_name}{_channel(channel)}"
+
+
+def _channel(channel: ChannelSettings) -> str:
+    match channel:
+        case SlackSettings():
+            secret = channel.token or channel.webhook_url
+            assert secret is not None, "validated"
+            return f"Slack {channel.channel or 'webhook'} ({secret.source})"
+        case PagerDutySettings():
+            return f"PagerDuty ({channel.routing_key.source})"
+        case WebhookSettings():
+            return f"webhook ({channel.address.source})"
+        case AlertmanagerSettings():
+            return f"Alertmanager {channel.url}"
+        case AppriseSettings():
+            return f"Apprise ({channel.url.source})"
+
+
+def _route(route: RouteSettings) -> str:
+    which = [", ".join(route.match.severities) or "everything"]
+    which += [f"of {', '.join(route.match.scopes)}"] if route.match.scopes else []
+    which += [f"tagged {', '.join(route.match.tags)}"] if route.match.tags else []
+    steps = [f"; after {format_duration(s.after_seconds)} {', '.join(s.channels)}" for s in route.escalate]
+    return f"{' '.join(which)}: {', '.join(route.channels) or 'nobody'}{''.join(steps)}" + (
+        "; and on" if route.goes_on else ""
     )
 
 
@@ -145,12 +232,3 @@ def _endpoint(url: str) -> str:
 
 def _secret(secret: Secret | None) -> str:
     return f"key by {secret.source}" if secret else "no key"
-
-
-def _channels(settings: Settings) -> Iterator[str]:
-    if slack := settings.notify.slack:
-        secret = slack.token or slack.webhook_url
-        assert secret is not None, "validated"
-        yield f"Slack {slack.channel or 'webhook'} ({secret.source})"
-    if pagerduty := settings.notify.pagerduty:
-        yield f"PagerDuty ({pagerduty.routing_key.source})"

@@ -8,13 +8,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from monitor.config import routes
 from monitor.config.explain import locate, validate
 from monitor.config.intents import read_intents
 from monitor.config.problems import Problems
+from monitor.config.rules import rules_policy
 from monitor.config.secrets import Secret, Surroundings
 from monitor.config.settings import Settings
 from monitor.config.yaml_source import Node, read_bytes, read_tree
 from monitor.intent import Intent, JudgeQuestion, State, Suite, ToolCalls
+from monitor.rules.detectable import why_quality_cannot
 from monitor.schedule import Schedule
 
 
@@ -68,8 +71,15 @@ def load(path: Path, env: Mapping[str, str]) -> Config:
         _check_assistants(path, root, problems)
     problems.refuse()
     assert settings is not None, "no settings and no problem"
+    assert root is not None, "settings without a tree"
+    routes.check_channels(path, root, settings.notify, problems)
     for file, found in intents.items():
         _check_intents(file, trees[file], found, settings, problems)
+    for name, suite in settings.suites.items():
+        weights = [intent.weight for intent in intents[suite.intents]]
+        if why := why_quality_cannot(weights, rules_policy(settings, name)):
+            line, key = locate(root, ("suites", name))
+            problems.add(path, line, key, why)
     problems.refuse()
     return _config(path, settings, intents, digest.hexdigest())
 
@@ -139,9 +149,10 @@ def _config(path: Path, settings: Settings, intents: Mapping[Path, tuple[Intent,
             name=name,
             assistant=suite.assistant,
             intents=intents[suite.intents],
-            rounds=suite.rounds,
+            rounds=suite.rounds.least,
+            most_rounds=suite.rounds.most,
             timeout_seconds=suite.timeout_seconds,
-            threshold=settings.alerting.threshold if suite.threshold is None else suite.threshold,
+            threshold=settings.threshold(name),
         )
         for name, suite in settings.suites.items()
     }
@@ -174,8 +185,7 @@ def _warnings(settings: Settings, suites: Mapping[str, Suite]) -> Iterator[str]:
     is_on_hub = model is not None and "/" in model.name and not Path(model.name).is_absolute()
     if model and is_on_hub and not model.revision:
         yield "simulator.model.revision: not pinned, so the weights may change and scores with them"
-    if settings.notify.slack is None and settings.notify.pagerduty is None:
-        yield "notify: no channel, so incidents are stored and shown, and nobody is told"
+    yield from routes.warnings(settings.notify, suites)
     for name, suite in settings.suites.items():
         every = suite.schedule.every_seconds if suite.schedule else None
         if every is not None and suite.timeout_seconds > every:

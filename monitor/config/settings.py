@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from monitor.config.alerting import AlertingSettings
 from monitor.config.assistants import AssistantSettings
 from monitor.config.canaries import CanariesSettings
 from monitor.config.experience import why_not
@@ -18,89 +19,17 @@ from monitor.config.fields import (
     Name,
     Pattern,
     Section,
-    Text,
     Url,
-    check_url,
     wrong,
 )
 from monitor.config.judge import NO_JUDGE, JudgeSettings, with_quality
+from monitor.config.notify import NotifySettings
 from monitor.config.secrets import Secret, SecretEnv, SecretFile
 from monitor.config.simulator import SimulatorSettings
 from monitor.config.state_sources import StateSourceSettings
-from monitor.config.suites import AlertingSettings, ScoringSettings, SuiteSettings
+from monitor.config.suites import ScoringSettings, SuiteSettings
 
-SLACK_URL = "https://slack.com/api/"
-PAGERDUTY_URL = "https://events.pagerduty.com/v2/enqueue"
 DEFAULT_STATE_DIR = Path("/var/lib/assistant-monitor")
-
-
-def _webhook(secret: Secret | None) -> Secret | None:
-    if secret is not None:
-        check_url(secret.reveal())
-    return secret
-
-
-class SlackSettings(Section):
-    """Slack, by a bot's token and a channel, or by an incoming webhook."""
-
-    token_file: SecretFile | None = None
-    token_env: SecretEnv | None = None
-    channel: Text | None = None
-    """Name or id of the channel; for a token."""
-    webhook_url_file: Annotated[SecretFile | None, AfterValidator(_webhook)] = None
-    webhook_url_env: Annotated[SecretEnv | None, AfterValidator(_webhook)] = None
-    base_url: Url = SLACK_URL
-    """Where Slack's API is; for a token."""
-
-    @property
-    def token(self) -> Secret | None:
-        """The bot's token, if that is the way."""
-        return self.token_file or self.token_env
-
-    @property
-    def webhook_url(self) -> Secret | None:
-        """The webhook, if that is the way."""
-        return self.webhook_url_file or self.webhook_url_env
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        sources = [self.token_file, self.token_env, self.webhook_url_file, self.webhook_url_env]
-        if sum(source is not None for source in sources) != 1:
-            text = "needs one way in; write one of token_file, token_env, webhook_url_file, webhook_url_env"
-            raise wrong(("", text))
-        if self.token and self.channel is None:
-            raise wrong(("channel", "is needed with a token; write the channel to post in"))
-        if self.webhook_url and self.channel is not None:
-            raise wrong(("channel", "a webhook has its own channel; remove this one"))
-        return self
-
-
-class PagerDutySettings(Section):
-    """PagerDuty, by the routing key of an Events v2 integration."""
-
-    routing_key_file: SecretFile | None = None
-    routing_key_env: SecretEnv | None = None
-    url: Url = PAGERDUTY_URL
-
-    @property
-    def routing_key(self) -> Secret:
-        """The routing key."""
-        key = self.routing_key_file or self.routing_key_env
-        assert key is not None, "validated"
-        return key
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if (self.routing_key_file is None) == (self.routing_key_env is None):
-            raise wrong(("", "name the routing key once; write routing_key_file or routing_key_env"))
-        return self
-
-
-class NotifySettings(Section):
-    """Who is told of incidents."""
-
-    slack: SlackSettings | None = None
-    pagerduty: PagerDutySettings | None = None
 
 
 def _database(url: str) -> str:
@@ -205,6 +134,11 @@ class Settings(Section):
     server: WebSettings = WebSettings()
     redact: RedactSettings = RedactSettings()
     logging: LoggingSettings = LoggingSettings()
+
+    def threshold(self, suite_name: str) -> float:
+        """What a suite's average is held against."""
+        own = self.suites[suite_name].threshold
+        return self.alerting.threshold if own is None else own
 
     @model_validator(mode="before")
     @classmethod

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from monitor.config.durations import Duration, DurationOrZero, parse_duration
 from monitor.config.experience import ExperienceSettings
@@ -59,6 +59,35 @@ class ScheduleSettings(Section):
         return self
 
 
+MOST_ROUNDS = 100
+Rounds = Annotated[int, Field(ge=1, le=MOST_ROUNDS)]
+
+
+class RoundsSettings(Section):
+    """Bounds of the number of rounds. Once all is plainly well no more than `least` are played."""
+
+    least: Rounds = 4
+    most: Rounds = 20
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.most < self.least:
+            raise wrong(("most", f"is below least ({self.least}); write at least as many, or one number for both"))
+        return self
+
+
+def _bounds(value: object) -> object:
+    """One number stands for both bounds. Raises ValueError for one out of range, or what is no number at all."""
+    if isinstance(value, dict | RoundsSettings):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int):
+        text = "not a number of rounds; write a whole number, or {least: 4, most: 20}"
+        raise ValueError(text)  # noqa: TRY004  pydantic tells of ValueError only
+    if not 1 <= value <= MOST_ROUNDS:
+        raise ValueError(f"must be 1 or more, and {MOST_ROUNDS} or less")
+    return {"least": value, "most": value}
+
+
 class SuiteSettings(Section):
     """A set of intents played against one assistant."""
 
@@ -68,8 +97,10 @@ class SuiteSettings(Section):
     """File with the intents."""
     schedule: ScheduleSettings | None = ScheduleSettings.model_validate({"every": "4h"})
     """When it is due; `null`: only by command."""
-    rounds: int = Field(default=4, ge=1, le=100)
-    """Conversations per intent in one check."""
+    rounds: Annotated[RoundsSettings, BeforeValidator(_bounds, json_schema_input_type=Rounds | RoundsSettings)] = (
+        RoundsSettings()
+    )
+    """Conversations per intent in one check: a number, or from `least` to `most`, as many as the rules want to hear."""
     timeout_seconds: Duration = Field(default=3600.0, alias="timeout")
     """After this long a check is closed with the conversations that it has."""
     second_attempt_grace_seconds: DurationOrZero = Field(default=1800.0, alias="second_attempt_grace")
@@ -104,26 +135,3 @@ class ScoringSettings(Section):
         if problems:
             raise wrong(*problems)
         return weights
-
-
-class AlertingSettings(Section):
-    """When a suite's checks become an incident, and when that ends."""
-
-    rule: Literal["mean"] = "mean"
-    """`mean`: the average score of a check is held against the threshold."""
-    threshold: Share = 0.70
-    failing_checks: int = Field(default=1, ge=1, le=100)
-    """An incident opens when this many of the last `window_checks` are below the threshold, the newest among them."""
-    window_checks: int = Field(default=1, ge=1, le=100)
-    recovery_checks: int = Field(default=2, ge=1, le=100)
-    """It ends after this many checks in a row at the threshold or above."""
-    valid_share: Share = 0.80
-    """With a smaller share of valid conversations a check says nothing."""
-    severity: Literal["critical", "error", "warning", "info"] = "critical"
-
-    @model_validator(mode="after")
-    def _can_happen(self) -> Self:
-        if self.failing_checks > self.window_checks:
-            text = f"{self.failing_checks} of {self.window_checks} checks can never fail; raise window_checks"
-            raise wrong(("failing_checks", text))
-        return self

@@ -1,4 +1,4 @@
-"""What Slack and PagerDuty demand of a body, and what a body says was told. Pure."""
+"""What Slack, PagerDuty and Alertmanager demand of a body, and what a body says was told. Pure."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import html
 import json
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 Body = Mapping[str, object]
 
@@ -14,7 +15,8 @@ _BLOCK_LIMIT = 50
 _EVENT_BYTES = 512 * 1024
 _SEVERITIES = {"critical", "error", "warning", "info"}
 _CHANNEL_ID = re.compile("[CGD][A-Z0-9]{8,}")
-_KIND_AND_KEY = re.compile("(open|resolve|info) `(.+)`")
+_LABEL_NAME = re.compile("[a-zA-Z_][a-zA-Z0-9_]*")
+_KIND_AND_KEY = re.compile("(open|update|reminder|ack|resolve|info) `(.+)`")
 
 
 def slack_error(body: Body) -> str | None:
@@ -72,9 +74,36 @@ def told_by_pagerduty(body: Body) -> dict[str, str]:
     """Kind and key of an event. What says of itself that it is for information opens no incident of the assistant."""
     payload = body.get("payload")
     details = payload.get("custom_details") if isinstance(payload, Mapping) else None
-    is_info = isinstance(details, Mapping) and details.get("kind") == "info"
-    kind = {"trigger": "info" if is_info else "open"}.get(str(body.get("event_action")), str(body.get("event_action")))
+    told = str(details.get("kind")) if isinstance(details, Mapping) else ""
+    triggered = told if told in {"info", "update"} else "open"
+    action = str(body.get("event_action"))
+    kind = {"trigger": triggered, "acknowledge": "ack"}.get(action, action)
     return {"channel": "pagerduty", "kind": kind, "dedup_key": str(body.get("dedup_key"))}
+
+
+def alertmanager_error(body: Body) -> str | None:
+    """What Alertmanager finds wrong with a list of alerts, None for a good one."""
+    alerts = body.get("alerts")
+    if not isinstance(alerts, list) or not alerts:
+        return "alerts in body is required"
+    return next(filter(None, map(_alert_error, alerts)), None)
+
+
+def told_by_alertmanager(body: Body, at: datetime) -> dict[str, str] | None:
+    """Kind and key of the first alert that was posted at that time: one whose `endsAt` is over is an end."""
+    alert = _mappings(body.get("alerts"))[0]
+    labels = alert.get("labels")
+    if not isinstance(labels, Mapping):
+        return None
+    key = ":".join(str(labels.get(name, "")) for name in ("app", "environment", "scope"))
+    ends_at = _time(alert.get("endsAt"))
+    is_over = ends_at is not None and ends_at <= at
+    return {"channel": "alertmanager", "kind": "resolve" if is_over else "open", "dedup_key": key}
+
+
+def told_by_webhook(body: Body) -> dict[str, str]:
+    """Kind and key of a signed webhook's body."""
+    return {"channel": "webhook", "kind": str(body.get("kind")), "dedup_key": str(body.get("dedup_key"))}
 
 
 def _payload_errors(payload: object) -> list[str]:
@@ -87,6 +116,32 @@ def _payload_errors(payload: object) -> list[str]:
     if len(str(payload.get("summary"))) > 1024:
         wrong.append("'payload.summary' is longer than 1024 characters")
     return wrong
+
+
+def _alert_error(alert: object) -> str | None:
+    labels = alert.get("labels") if isinstance(alert, Mapping) else None
+    if not isinstance(alert, Mapping) or not isinstance(labels, Mapping) or not labels:
+        return "labels in body is required"
+    annotations = alert.get("annotations", {})
+    texts = [*labels.items(), *(annotations.items() if isinstance(annotations, Mapping) else [("", None)])]
+    if not all(isinstance(value, str) and _LABEL_NAME.fullmatch(str(name)) for name, value in texts):
+        return "invalid label or annotation"
+    starts_at, ends_at = _time(alert.get("startsAt")), _time(alert.get("endsAt"))
+    if starts_at is None or ends_at is None:
+        return "startsAt and endsAt must be date-times"
+    return "start time must be before end time" if ends_at < starts_at else None
+
+
+def _time(text: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
+
+
+def _mappings(values: object) -> list[Body]:
+    return [value for value in values if isinstance(value, Mapping)] if isinstance(values, list) else []
 
 
 def _is_block(block: object) -> bool:
@@ -113,9 +168,8 @@ def _texts_fit(objects: Sequence[object], limit: int) -> bool:
 
 
 def _context_texts(blocks: object) -> list[str]:
-    contexts = [b for b in blocks if isinstance(b, Mapping)] if isinstance(blocks, list) else []
-    elements = [e for b in contexts if b.get("type") == "context" for e in b.get("elements", [])]
-    return [str(e.get("text")) for e in elements if isinstance(e, Mapping)]
+    contexts = [block for block in _mappings(blocks) if block.get("type") == "context"]
+    return [str(element.get("text")) for context in contexts for element in _mappings(context.get("elements"))]
 
 
 def _is_text(values: Body, name: str) -> bool:

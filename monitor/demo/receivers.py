@@ -1,4 +1,5 @@
-"""Slack and PagerDuty on the loopback interface: they check what they are sent as the real ones do, and keep it.
+"""Slack, PagerDuty, Alertmanager, a signed webhook and what Apprise speaks to, on the loopback interface: they check
+what they are sent as the real ones do, and keep it.
 
 For the demo and for tests, which can make them refuse, break off or fall silent. What was told is read from the bodies
 alone; nothing here knows the outbox.
@@ -28,27 +29,40 @@ from uvicorn.server import ServerState
 
 from monitor.demo.receiver_rules import (
     Body,
+    alertmanager_error,
     pagerduty_errors,
     slack_channel_id,
     slack_error,
+    told_by_alertmanager,
     told_by_pagerduty,
     told_by_slack,
+    told_by_webhook,
 )
+from monitor.notify import signature
 
 SLACK = "slack"
 PAGERDUTY = "pagerduty"
+WEBHOOK = "webhook"
+ALERTMANAGER = "alertmanager"
+APPRISE = "apprise"
+WEBHOOK_SECRET = "whsec-0123456789"  # noqa: S105  what the loopback webhook expects
+_TOLD = {SLACK: told_by_slack, PAGERDUTY: told_by_pagerduty, WEBHOOK: told_by_webhook}
 _CONNECTION = "monitor.connection"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """One body as it came in. `is_accepted`: the receiver has it, whatever the sender was answered."""
+    """One body as it came in. `is_accepted`: the receiver has it, whatever the sender was answered.
+
+    The list that Alertmanager is sent is the body's `alerts`.
+    """
 
     channel: str
     path: str
     body: Body
     at: datetime
     is_accepted: bool
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +83,11 @@ class Answer:
 
 
 class Receivers:
-    """Both receivers on one port of 127.0.0.1, in a thread of their own. A context manager, or `start` and `stop`."""
+    """All receivers on one port of 127.0.0.1, in a thread of their own. A context manager, or `start` and `stop`."""
 
     def __init__(self, port: int = 0) -> None:
         self.received: list[Received] = []
-        self._answers: dict[str, list[Answer]] = {SLACK: [], PAGERDUTY: []}
+        self._answers: dict[str, list[Answer]] = {name: [] for name in (*_TOLD, ALERTMANAGER, APPRISE)}
         self._standing: dict[str, Answer] = {}
         self._changed = threading.Condition()
         self._timestamps: list[str] = []
@@ -95,6 +109,9 @@ class Receivers:
         self.slack_api_url = f"{self.url}/api/"
         self.slack_webhook_url = f"{self.url}/services/T000/B000/secret"
         self.pagerduty_url = f"{self.url}/v2/enqueue"
+        self.webhook_url = f"{self.url}/hook"
+        self.alertmanager_url = f"{self.url}/alertmanager"
+        self.apprise_url = f"json://{self.url.removeprefix('http://')}/apprise"
 
     def start(self) -> Self:
         """Serve from now on."""
@@ -137,13 +154,24 @@ class Receivers:
         else:
             self._standing[channel] = answer
 
+    def choose(self, channel: str) -> Answer | None:
+        """The answer to a request for which none was ordered; None: the channel's own. For receivers with whims."""
+        return None
+
+    def take_deliveries(self) -> list[dict[str, str]]:
+        """What was told since this was asked last; what was received is forgotten."""
+        with self._changed:
+            told = self.deliveries()
+            self.received.clear()
+        return told
+
     def deliveries(self) -> list[dict[str, str]]:
         """What was told, in order: `channel`, `kind` (open, resolve, info) and `dedup_key` of each accepted body.
 
         An update of an earlier message tells nobody, and is left out.
         """
         accepted = [r for r in self.received if r.is_accepted and not r.path.endswith("chat.update")]
-        told = [told_by_slack(r.body) if r.channel == SLACK else told_by_pagerduty(r.body) for r in accepted]
+        told = [_told(received) for received in accepted]
         return [delivery for delivery in told if delivery]
 
     def wait_until(self, is_enough: Callable[[Sequence[Received]], bool], deadline_seconds: float) -> bool:
@@ -158,6 +186,9 @@ class Receivers:
                 Route("/api/chat.update", self._update, methods=["POST"]),
                 Route("/services/{rest:path}", self._webhook, methods=["POST"]),
                 Route("/v2/enqueue", self._enqueue, methods=["POST"]),
+                Route("/hook", self._hook, methods=["POST"]),
+                Route("/alertmanager/api/v2/alerts", self._alerts, methods=["POST"]),
+                Route("/apprise", self._apprise, methods=["POST"]),
             ]
         )
 
@@ -190,6 +221,25 @@ class Receivers:
             PAGERDUTY, request, body, errors[0] if errors else None, lambda: JSONResponse(own, 202), refusal=refusal
         )
 
+    async def _hook(self, request: Request) -> Response:
+        content, body = await _content(request)
+        header = request.headers.get(signature.HEADER, "")
+        error = None if signature.verify(WEBHOOK_SECRET, content, header, time.time()) else "invalid signature"
+        refusal = PlainTextResponse(error or "", 401)
+        own = PlainTextResponse("", 204)
+        return await self._take(WEBHOOK, request, body, error, lambda: own, refusal=refusal)
+
+    async def _alerts(self, request: Request) -> Response:
+        content, _ = await _content(request)
+        body = {"alerts": json.loads(content or b"null")}
+        error = alertmanager_error(body)
+        refusal, own = JSONResponse({"code": 602, "message": error}, 400), PlainTextResponse("")
+        return await self._take(ALERTMANAGER, request, body, error, lambda: own, refusal=refusal)
+
+    async def _apprise(self, request: Request) -> Response:
+        body = await _json(request)
+        return await self._take(APPRISE, request, body, None, lambda: PlainTextResponse("ok"))
+
     def _posted(self, body: Body) -> Response:
         place = slack_channel_id(str(body["channel"]))
         timestamp = f"1700000000.{len(self._timestamps) + 1:06d}"
@@ -208,18 +258,32 @@ class Receivers:
     ) -> Response:
         """Keep the body, and answer: as told to, or with the error, or as the real one does."""
         waiting = self._answers[channel]
-        scripted = waiting.pop(0) if waiting else self._standing.get(channel)
+        scripted = waiting.pop(0) if waiting else self._standing.get(channel) or self.choose(channel)
         is_accepted = error is None and (scripted is None or scripted.is_accepted)
         own = accept() if is_accepted else None
         at = datetime.now(UTC)
         with self._changed:
             self.received.append(
-                Received(channel=channel, path=request.url.path, body=body, at=at, is_accepted=is_accepted)
+                Received(
+                    channel=channel,
+                    path=request.url.path,
+                    body=body,
+                    at=at,
+                    is_accepted=is_accepted,
+                    headers=dict(request.headers),
+                )
             )
             self._changed.notify_all()
         if scripted:
             return await _scripted(scripted, request)
         return own or refusal or JSONResponse({"ok": False, "error": error})
+
+
+def _told(received: Received) -> dict[str, str] | None:
+    if received.channel == ALERTMANAGER:
+        return told_by_alertmanager(received.body, received.at)
+    tell = _TOLD.get(received.channel)
+    return tell(received.body) if tell else None
 
 
 class _ClosableProtocol(H11Protocol):
@@ -263,11 +327,17 @@ async def _drip() -> AsyncIterator[bytes]:
 
 async def _json(request: Request) -> Body:
     """The body if it is a JSON object, else an empty one, which every receiver refuses."""
+    return (await _content(request))[1]
+
+
+async def _content(request: Request) -> tuple[bytes, Body]:
+    """The bytes of the body, and what they say if that is a JSON object."""
     try:
-        body = json.loads(await request.body())
+        content = await request.body()
+        body = json.loads(content)
     except (ValueError, ClientDisconnect):
-        return {}
-    return body if isinstance(body, dict) else {}
+        return b"", {}
+    return content, body if isinstance(body, dict) else {}
 
 
 def _auth_error(request: Request) -> str | None:

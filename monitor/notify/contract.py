@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from monitor.incident import Alert, NotificationKind
+from monitor.incident import Alert
+from monitor.machine import NotificationKind
 
 ATTEMPT_SECONDS = 15.0
 

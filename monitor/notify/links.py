@@ -10,6 +10,11 @@ _URL_CHARACTERS = ":/[]@!$'()*+,;=%"  # and no &, < or |: an address stands in S
 _LONGEST_URL = 1000
 
 
+def incident_url(alert: Alert) -> str | None:
+    """The page of the incident; None without a base URL. A dead letter names the incident that it is about."""
+    return _page(alert, "incidents", alert.incident_id) if alert.incident_id else None
+
+
 def check_url(alert: Alert) -> str | None:
     """The page of the check that caused the alert; None without a base URL or a check."""
     return _page(alert, "checks", alert.check_id) if alert.check_id else None

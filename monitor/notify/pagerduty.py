@@ -6,15 +6,15 @@ An INFO (a dead letter of another channel) is a `trigger` under a key of its own
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from typing import Final
 
 from monitor.errors import HttpFailure
 from monitor.http import HttpClient, HttpResponse
-from monitor.incident import Alert, NotificationKind, WorstConversation, WorstIntent
+from monitor.incident import Alert, WorstConversation, WorstIntent
+from monitor.machine import NotificationKind
 from monitor.notify.classify import Clock, refused, utc_now
 from monitor.notify.contract import ATTEMPT_SECONDS, DeliveryResult, Message, Ok, Permanent, Retry
-from monitor.notify.links import check_url, conversation_url
+from monitor.notify.links import check_url, conversation_url, incident_url
 from monitor.text import printable, without_surrogates
 
 EVENTS_URL = "https://events.pagerduty.com/v2/enqueue"
@@ -25,7 +25,9 @@ _ID_LIMIT = 255
 _REASON_LIMIT = 1000
 _LINE_LIMIT = 300
 _INTENTS_SENT = 20
-_CONVERSATIONS_SENT = 10
+_CONVERSATIONS_SENT = 3
+
+_ACTIONS = {NotificationKind.RESOLVE: "resolve", NotificationKind.ACK: "acknowledge"}
 
 Json = dict[str, object]
 
@@ -54,6 +56,8 @@ class PagerDuty:
 
     async def send(self, message: Message) -> DeliveryResult:
         """One attempt within the deadline. The reference is the dedup key that PagerDuty knows the incident by."""
+        if message.kind is NotificationKind.REMINDER:
+            return Ok()  # PagerDuty reminds people by its own rules
         body = event(message, self._routing_key)
         try:
             answer = await self._http.request("POST", self._url, deadline_seconds=self._deadline_seconds, json=body)
@@ -68,8 +72,8 @@ class PagerDuty:
 def event(message: Message, routing_key: str) -> Json:
     """The event as Events v2 wants it. Each text is bounded, which keeps the whole far below 512 KB."""
     known_by: Json = {"routing_key": routing_key, "dedup_key": short_key(message.dedup_key)}
-    if message.kind is NotificationKind.RESOLVE:
-        return {**known_by, "event_action": "resolve"}
+    if message.kind in _ACTIONS:
+        return {**known_by, "event_action": _ACTIONS[message.kind]}
     alert = message.alert
     source: Json = {"client": CLIENT, "client_url": alert.base_url} if alert.base_url else {"client": CLIENT}
     return {
@@ -86,7 +90,7 @@ def event(message: Message, routing_key: str) -> Json:
             "timestamp": alert.at.isoformat(),
             "custom_details": _details(message.kind, alert),
         },
-        "links": list(_links(alert)),
+        "links": _links(alert),
     }
 
 
@@ -106,8 +110,15 @@ def _details(kind: NotificationKind, alert: Alert) -> Json:
         "kind": kind.value,
         "reason": printable(alert.reason, _REASON_LIMIT),
         "average": alert.average,
+        "interval": list(alert.interval) if alert.interval else None,
         "threshold": alert.threshold,
+        "drop": alert.drop,
+        "onset_at": alert.onset_at.isoformat() if alert.onset_at else None,
         "success_rate": alert.success_rate,
+        "error_share": alert.error_share,
+        "error_share_before": alert.error_share_before,
+        "latency_seconds": alert.latency_seconds,
+        "latency_seconds_before": alert.latency_seconds_before,
         "worst_intents": [_intent(worst) for worst in alert.worst_intents[:_INTENTS_SENT]],
         "worst_conversations": [_conversation(worst) for worst in alert.worst_conversations[:_CONVERSATIONS_SENT]],
         "opened_at": alert.opened_at.isoformat(),
@@ -130,14 +141,11 @@ def _conversation(worst: WorstConversation) -> Json:
     }
 
 
-def _links(alert: Alert) -> Iterable[Json]:
-    check = check_url(alert)
-    if check:
-        yield {"href": check, "text": "check"}
-    for worst in alert.worst_conversations[:_CONVERSATIONS_SENT]:
-        url = conversation_url(alert, worst.id)
-        if url:
-            yield {"href": url, "text": printable(worst.intent_id, _ID_LIMIT)}
+def _links(alert: Alert) -> list[Json]:
+    """Our own pages alone. PagerDuty shows them in this order."""
+    pages = [("incident", incident_url(alert)), ("check", check_url(alert))]
+    pages += [(w.intent_id, conversation_url(alert, w.id)) for w in alert.worst_conversations[:_CONVERSATIONS_SENT]]
+    return [{"href": url, "text": printable(text, _ID_LIMIT)} for text, url in pages if url]
 
 
 def _complaint(answer: HttpResponse) -> str:

@@ -12,7 +12,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from monitor.incident import NotificationKind
+from monitor.machine import NotificationKind
 from monitor.notify.classify import Clock, utc_now
 from monitor.notify.contract import ATTEMPT_SECONDS, DeliveryResult, Message, Ok, Permanent, Retry
 from monitor.notify.slack_answers import UNREADABLE, broken_off, quiet_logger, refused_by_slack
@@ -58,8 +58,10 @@ class SlackBot:
         place, _, timestamp = (message.opened_reference or "").rpartition(":")
         try:
             async with asyncio.timeout(self._deadline_seconds):
-                if message.kind is not NotificationKind.RESOLVE or not place:
+                if message.kind is NotificationKind.OPEN or not place:
                     return await self._post(content, self._destination, None)
+                if message.kind is not NotificationKind.RESOLVE:
+                    return await self._post(content, place, timestamp)
                 # The update comes first: of the two calls only this one may be repeated harmlessly.
                 if await self._update(closed, place, timestamp):
                     return await self._post(content, place, timestamp)

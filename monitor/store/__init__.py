@@ -3,9 +3,10 @@
 `Store` is the whole face of it; nothing outside this package knows tables or SQLAlchemy.
 """
 
+from monitor.store.baselines import Baseline
 from monitor.store.closing import AlertChanges, Closing
 from monitor.store.outbox import Claim, NotificationDraft
 from monitor.store.rescores import ConversationFilter
 from monitor.store.store import Store
 
-__all__ = ["AlertChanges", "Claim", "Closing", "ConversationFilter", "NotificationDraft", "Store"]
+__all__ = ["AlertChanges", "Baseline", "Claim", "Closing", "ConversationFilter", "NotificationDraft", "Store"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, Connection, and_, desc, select, update
 
 from monitor.errors import StaleWrite
-from monitor.incident import AlertState, Incident
+from monitor.incident import Incident
+from monitor.machine import AlertState
 from monitor.store.inserting import insert_once
 from monitor.store.rows import value_from, values_of
 from monitor.store.tables import alert_state, incident
@@ -50,6 +51,14 @@ def close_incident(connection: Connection, closed: Incident) -> None:
     end = {name: getattr(closed, name) for name in ("closed_at", "closed_by_check", "close_reason")}
     if connection.execute(update(incident).where(is_open).values(**end)).rowcount != 1:
         raise StaleWrite(f"incident {closed.id} is not open")
+
+
+def update_incident(connection: Connection, changed: Incident) -> None:
+    """Write what changed of an open incident. Raises StaleWrite when it is not open."""
+    is_open = and_(incident.c.id == changed.id, incident.c.closed_at.is_(None))
+    now = {name: getattr(changed, name) for name in ("rule", "severity", "reason", "acked_by", "acked_until")}
+    if connection.execute(update(incident).where(is_open).values(**now)).rowcount != 1:
+        raise StaleWrite(f"incident {changed.id} is not open")
 
 
 def load_incident(connection: Connection, incident_id: str) -> Incident | None:

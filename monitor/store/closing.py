@@ -8,9 +8,12 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, insert
 
+from monitor.audit import AuditEntry
 from monitor.check import CheckRecord, CheckStatus, Slot
-from monitor.incident import AlertState, Incident
-from monitor.store import alerts, checks, counters, outbox, slots, tables
+from monitor.incident import Incident
+from monitor.machine import AlertState
+from monitor.store import alerts, baselines, checks, counters, outbox, silences, slots, tables
+from monitor.store.baselines import Baseline
 from monitor.store.outbox import NotificationDraft
 from monitor.store.rows import values_of
 from monitor.verdict import Verdict
@@ -18,21 +21,24 @@ from monitor.verdict import Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertChanges:
-    """What a step of the alert machine wants written: next versions of states, incidents, messages."""
+    """What a step of the alert machine wants written: next versions of states, incidents, messages, and who asked."""
 
     states: tuple[AlertState, ...] = ()
     opened: tuple[Incident, ...] = ()
+    updated: tuple[Incident, ...] = ()
     closed: tuple[Incident, ...] = ()
     notifications: tuple[NotificationDraft, ...] = ()
+    audit: tuple[AuditEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closing(AlertChanges):
-    """A check that ended, with its verdicts and what they change in the alerts."""
+    """A check that ended, with its verdicts, what they change in the alerts, and what the rules remember of it."""
 
     check: CheckRecord
     slot: Slot | None = None
     verdicts: tuple[Verdict, ...] = ()
+    baseline: Baseline | None = None
 
 
 def close(connection: Connection, closing: Closing) -> None:
@@ -44,6 +50,8 @@ def close(connection: Connection, closing: Closing) -> None:
         slots.finish(connection, closing.slot, check.status)
     checks.finish(connection, check)
     _insert_verdicts(connection, check.id, closing.verdicts)
+    if closing.baseline:
+        baselines.save(connection, closing.baseline)
     change_alerts(connection, closing)
     counters.count(connection, counters.CHECKS, [(check.suite, check.status)])
 
@@ -53,11 +61,16 @@ def change_alerts(connection: Connection, changes: AlertChanges) -> None:
     # States come first: they make whoever else steps the same scope wait, so its messages are numbered after ours.
     for state in sorted(changes.states, key=lambda state: state.scope):
         alerts.save_state(connection, state)
+    # One that changed in the step that closed it is still open to be changed.
+    for incident in changes.updated:
+        alerts.update_incident(connection, incident)
     for incident in changes.closed:
         alerts.close_incident(connection, incident)
     for incident in changes.opened:
         alerts.open_incident(connection, incident)
     outbox.put(connection, with_ids(changes.notifications))
+    for entry in changes.audit:
+        silences.record(connection, entry)
 
 
 def change_alerts_once(connection: Connection, changes: AlertChanges) -> None:

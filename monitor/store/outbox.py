@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, desc, exists, or_, select, update
 
 from monitor.errors import StaleWrite
-from monitor.incident import Alert, Notification, NotificationKind, NotificationStatus
+from monitor.incident import Alert, Notification, NotificationStatus
+from monitor.machine import NotificationKind
 from monitor.store import counters
 from monitor.store.inserting import insert_once
 from monitor.store.rows import value_from, values_of

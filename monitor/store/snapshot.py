@@ -9,7 +9,8 @@ from datetime import datetime
 from sqlalchemy import Connection, Select, desc, func, select, union_all
 
 from monitor.check import CheckRecord, CheckStatus, Snapshot, SuiteSnapshot, Watched
-from monitor.incident import NotificationKind, NotificationStatus
+from monitor.incident import NotificationStatus
+from monitor.machine import NotificationKind
 from monitor.store import canaries, counters
 from monitor.store.checks import ALERTING
 from monitor.store.rows import value_from

@@ -17,13 +17,16 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
+from monitor.audit import AuditEntry
 from monitor.calibration import Calibration
 from monitor.canary import CanaryRun
 from monitor.check import CheckRecord, CheckStatus, Conversation, Rescored, Slot, Snapshot, Watched
 from monitor.errors import SchemaMismatch
-from monitor.incident import AlertState, Incident, Notification, NotificationStatus
+from monitor.incident import Incident, Notification, NotificationStatus
+from monitor.machine import AlertState
 from monitor.store import (
     alerts,
+    baselines,
     canaries,
     checks,
     closing,
@@ -32,9 +35,11 @@ from monitor.store import (
     recovery,
     reports,
     rescores,
+    silences,
     slots,
     snapshot,
 )
+from monitor.store.baselines import Baseline
 from monitor.store.closing import AlertChanges, Closing
 from monitor.store.database import Database
 from monitor.store.engine import connect, parse, sqlite_path
@@ -42,6 +47,7 @@ from monitor.store.failures import corrupt
 from monitor.store.lock import FileLock
 from monitor.store.migrate import require_head
 from monitor.store.outbox import Claim, NotificationDraft
+from monitor.suppression import Silence
 from monitor.transcript import Receipt, ReportedCall
 from monitor.verdict import Verdict
 
@@ -206,6 +212,12 @@ class Store:
         """The newest calibration of an epoch; where it has none, the newest of any."""
         return self._database.read(rescores.calibration, epoch)
 
+    # what the rules remember
+
+    def baseline(self, suite: str, epoch: str) -> Baseline | None:
+        """The memory of a suite's rules under an epoch; None before its first check."""
+        return self._database.read(baselines.load, suite, epoch)
+
     # canaries
 
     def save_canary_run(self, run: CanaryRun) -> None:
@@ -267,6 +279,28 @@ class Store:
     def notifications(self, incident_id: str | None = None, *, limit: int = 200) -> list[Notification]:
         """The newest messages, in the order in which they were put into the outbox."""
         return self._database.read(outbox.load, incident_id, limit)
+
+    # silences, and what people did
+
+    def add_silence(self, silence: Silence, entry: AuditEntry) -> None:
+        """Write a silence and who asked for it, once."""
+        self._database.write(silences.add, silence, entry)
+
+    def expire_silence(self, silence_id: str, entry: AuditEntry) -> Silence | None:
+        """End a silence at the time of the entry, unless it is over; as it is now, None if there is none."""
+        return self._database.write(silences.expire, silence_id, entry)
+
+    def silences(self, *, lasting_at: datetime | None = None, limit: int | None = None) -> list[Silence]:
+        """Silences, newest first; with `lasting_at` only those that are not over then, begun or not."""
+        return self._database.read(silences.newest, lasting_at=lasting_at, limit=limit)
+
+    def append_audit(self, entry: AuditEntry) -> None:
+        """Record what somebody did that changed nothing else in the store."""
+        self._database.write(silences.record, entry)
+
+    def audit(self, *, limit: int = 200) -> list[AuditEntry]:
+        """What people did, newest first."""
+        return self._database.read(silences.recorded, limit=limit)
 
     # outbox
 

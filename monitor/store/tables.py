@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -15,13 +16,16 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Table,
+    false,
 )
 
 from monitor.calibration import TargetAgreement, WeightProposal
 from monitor.canary import CanaryAlarm, CanaryScore
 from monitor.check import CheckStatus, CheckSummary, Trigger
-from monitor.incident import Alert, NotificationKind, NotificationStatus, Phase
+from monitor.incident import Alert, NotificationStatus
 from monitor.judge_usage import JudgeUsage
+from monitor.machine import Breach, NotificationKind, Phase
+from monitor.rules.memory import Memory
 from monitor.score import ComponentScore, Evidence, UserValidity
 from monitor.store.types import CleanText, Document, Real, UtcDateTime, Word
 from monitor.transcript import EndReason, Outcome, Role, Sampled, ToolCall, Usage
@@ -226,6 +230,17 @@ verdict = Table(
     Column("threshold", Real),
 )
 
+# What the rules remember of a suite within an epoch. Versioned: two checks that end at once do not lose one another.
+baseline = Table(
+    "baseline",
+    metadata,
+    Column("suite", CleanText, primary_key=True),
+    Column("epoch", CleanText, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("memory", Document(Memory), nullable=False),
+)
+
 alert_state = Table(
     "alert_state",
     metadata,
@@ -233,11 +248,23 @@ alert_state = Table(
     Column("phase", Word(Phase), nullable=False),
     Column("since", UtcDateTime),
     Column("incident_id", CleanText),
-    Column("rule", CleanText),
+    Column("rule", CleanText),  # of the version before; `breaches` has taken its place
     Column("severity", Word(Severity)),
     Column("channels", _Words, nullable=False),
     Column("unresolved", _Words, nullable=False),
     Column("version", Integer, nullable=False),
+    Column("breaches", Document(tuple[Breach, ...]), nullable=False, server_default="[]"),
+    Column("suppressed_by", CleanText),
+    Column("acked_by", CleanText),
+    Column("acked_until", UtcDateTime),
+    Column("reminders", Integer, nullable=False, server_default="0"),
+    Column("reminded_at", UtcDateTime),
+    Column("escalated", Integer, nullable=False, server_default="0"),
+    Column("opens", Document(tuple[datetime, ...]), nullable=False, server_default="[]"),
+    Column("calm", Integer, nullable=False, server_default="0"),
+    Column("is_flapping", Boolean, nullable=False, server_default=false()),
+    Column("told_at", UtcDateTime),
+    Column("told_severity", Word(Severity)),
 )
 
 incident = Table(
@@ -254,10 +281,36 @@ incident = Table(
     Column("closed_at", UtcDateTime),
     Column("closed_by_check", CleanText, ForeignKey("check.id", ondelete="SET NULL")),
     Column("close_reason", CleanText, nullable=False),
+    Column("acked_by", CleanText),
+    Column("acked_until", UtcDateTime),
 )
 Index("ix_incident_opened_at", incident.c.opened_at, incident.c.id)
 _is_open = incident.c.closed_at.is_(None)
 Index("uq_incident_open_scope", incident.c.scope, unique=True, sqlite_where=_is_open, postgresql_where=_is_open)
+
+silence = Table(
+    "silence",
+    metadata,
+    Column("id", CleanText, primary_key=True),
+    Column("scope_pattern", CleanText, nullable=False),
+    Column("created_by", CleanText, nullable=False),
+    Column("reason", CleanText, nullable=False),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime, nullable=False, index=True),
+    Column("expired_at", UtcDateTime),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("sequence", _Sequence, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", CleanText, nullable=False),
+    Column("action", CleanText, nullable=False),
+    Column("subject", CleanText, nullable=False),
+    Column("detail", CleanText, nullable=False),
+    sqlite_autoincrement=True,  # numbers of deleted rows are never given out again
+)
 
 # No foreign key to `incident`: test messages belong to none.
 notification = Table(

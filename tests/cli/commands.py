@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from monitor.demo.receivers import Receivers
+from monitor.demo.receivers import WEBHOOK_SECRET, Receivers
 
 NOBODY = "http://127.0.0.1:9/v1"
 ANSWER = "It is thirty days."
@@ -51,6 +51,7 @@ def write_config(folder: Path, assistant: str = NOBODY, **sections: object) -> P
         "simulator": {"kind": "scripted"},
         "assistants": {"scripted": {"url": assistant, "turn_timeout": "5s"}},
         "suites": {"shop": suite},
+        "alerting": {"rule": "mean"},
         "logging": {"format": "text"},
     }
     path = folder / "monitor.yaml"
@@ -70,4 +71,17 @@ def notify(folder: Path, receivers: Receivers) -> dict[str, object]:
     return {
         "slack": {"token_file": "token", "channel": "#on-call", "base_url": receivers.slack_api_url},
         "pagerduty": {"routing_key_file": "key", "url": receivers.pagerduty_url},
+    }
+
+
+def every_channel(folder: Path, receivers: Receivers) -> dict[str, object]:
+    """A channel of each kind, two of them further ones by name."""
+    (folder / "secret").write_text(WEBHOOK_SECRET)
+    (folder / "address").write_text(receivers.apprise_url)
+    return notify(folder, receivers) | {
+        "alertmanager": {"url": receivers.alertmanager_url, "labels": {"team": "shop"}},
+        "channels": {
+            "hook": {"kind": "webhook", "url": receivers.webhook_url, "secret_file": "secret"},
+            "mail": {"kind": "apprise", "url_file": "address"},
+        },
     }

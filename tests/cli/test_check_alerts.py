@@ -22,7 +22,9 @@ async def assistant(serve_assistant: ServeAssistant) -> ScriptedAssistant:
 
 @pytest.fixture
 def config(tmp_path: Path, assistant: ScriptedAssistant, receivers: Receivers) -> Path:
-    return write_config(tmp_path, assistant.url, notify=notify(tmp_path, receivers), alerting={"recovery_checks": 1})
+    return write_config(
+        tmp_path, assistant.url, notify=notify(tmp_path, receivers), alerting={"rule": "mean", "recovery_checks": 1}
+    )
 
 
 def told(receivers: Receivers) -> list[tuple[str, str]]:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.demo.receivers import PAGERDUTY, SLACK, Answer, Receivers
-from tests.cli.commands import Run, notify, write_config
+from monitor.demo.receivers import APPRISE, PAGERDUTY, SLACK, WEBHOOK, Answer, Receivers
+from tests.cli.commands import Run, every_channel, notify, write_config
 
 REFUSED = {
     SLACK: Answer(body={"ok": False, "error": "channel_not_found"}),
@@ -41,6 +41,28 @@ def test_a_channel_that_refuses_is_named_and_the_other_is_told(
     assert why in done.err
     assert done.err.count("\n") == 1
     assert "\x1b" not in done.err
+
+
+def test_only_the_named_channels_are_tried(tmp_path: Path, run: Run, receivers: Receivers) -> None:
+    path = write_config(tmp_path, notify=every_channel(tmp_path, receivers))
+    done = run("test-alert", "hook", "mail", "hook", "--config", path)
+    lines = [f"{channel} {kind}: delivered" for channel in ("hook", "mail") for kind in ("open", "resolve")]
+    assert (done.code, done.err, done.out.splitlines()) == (0, "", lines)
+    assert [received.channel for received in receivers.received] == [WEBHOOK, WEBHOOK, APPRISE, APPRISE]
+
+
+def test_every_kind_of_channel_takes_both(tmp_path: Path, run: Run, receivers: Receivers) -> None:
+    done = run("test-alert", "--config", write_config(tmp_path, notify=every_channel(tmp_path, receivers)))
+    names = ("slack", "pagerduty", "alertmanager", "hook", "mail")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines() == [f"{name} {kind}: delivered" for name in names for kind in ("open", "resolve")]
+
+
+def test_a_channel_that_there_is_not_is_refused(tmp_path: Path, run: Run, receivers: Receivers) -> None:
+    done = run("test-alert", "nobody", "--config", write_config(tmp_path, notify=notify(tmp_path, receivers)))
+    assert (done.code, done.out) == (2, "")
+    assert "no channel is called nobody; known: slack, pagerduty" in done.err
+    assert receivers.received == []
 
 
 def test_a_channel_that_is_away_is_told(tmp_path: Path, run: Run, receivers: Receivers) -> None:

@@ -10,13 +10,15 @@ from monitor.config import describe, summarize
 from tests.config.samples import CONFIG, loaded
 
 NOW = datetime(2026, 3, 1, 13, 30, tzinfo=UTC)
-NOTIFY = "notify: {pagerduty: {routing_key_env: KEY}}\nalerting: {failing_checks: 2, window_checks: 3}\n"
+NOTIFY = "notify: {pagerduty: {routing_key_env: KEY}}\nalerting: {rule: mean, failing_checks: 2, window_checks: 3}\n"
 
 
 def test_the_page_tells_what_is_in_force(tmp_path: Path) -> None:
     page = describe(loaded(tmp_path, CONFIG + NOTIFY, env={"KEY": "hunter2"}), NOW)
     assert "users      scripted, no model" in page
-    assert "baseline: 4 conversations (1 x 4) with production, threshold 0.70, every 4h" in page
+    assert (
+        "baseline: 4 conversations (1 x 4 to 20, as many as it takes) with production, threshold 0.70, every 4h" in page
+    )
     assert "next 2026-03-01T16:00:00+00:00, 2026-03-01T20:00:00+00:00, 2026-03-02T00:00:00+00:00" in page
     assert "when the average of 2 of the last 3 checks is below the threshold" in page
     assert "tells      PagerDuty (environment variable KEY)" in page

@@ -32,7 +32,7 @@ def test_all_problems_of_all_files_are_told_at_once_in_order(tmp_path: Path) -> 
         "intents.yaml:2: intents[0].description: is required; add it",
         "intents.yaml:3: intents[0].descripton: unknown key; did you mean description?",
         "monitor.yaml:5: suites.baseline.assistant: no assistant has this name; known: production",
-        "monitor.yaml:5: suites.baseline.rounds: is text; must be a whole number, without quotes",
+        "monitor.yaml:5: suites.baseline.rounds: not a number of rounds; write a whole number, or {least: 4, most: 20}",
         "monitor.yaml:6: alerting.threshold: must be 1.0 or less",
     ]
 

@@ -58,8 +58,16 @@ def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
         (f"{CONFIG}alerting: {{threshold: true}}\n", "6: alerting.threshold: is true or false; must be a number"),
         (f"{CONFIG}alerting: {{valid_share: -1}}\n", "6: alerting.valid_share: must be above 0"),
         (f"{CONFIG}alerting: {{recovery_checks: 0}}\n", "6: alerting.recovery_checks: must be 1 or more"),
-        (f"{CONFIG}alerting: {{failing_checks: 2}}\n", "6: alerting.failing_checks: 2 of 1 checks can never fail"),
-        (f"{CONFIG}alerting: {{rule: quality}}\n", "6: alerting.rule: is none of the words"),
+        (
+            f"{CONFIG}alerting: {{rule: mean, failing_checks: 2}}\n",
+            "6: alerting.failing_checks: 2 of 1 checks can never fail",
+        ),
+        (
+            f"{CONFIG}alerting: {{failing_checks: 2}}\n",
+            "6: alerting.failing_checks: means nothing beside `rule: quality`",
+        ),
+        (suite("rounds: {least: 1, most: 1}"), "5: suites.baseline: rule quality can never breach"),
+        (f"{CONFIG}alerting: {{rule: median}}\n", "6: alerting.rule: is none of the words"),
         (f"{CONFIG}scoring: {{weights: {{}}}}\n", "6: scoring.weights: needs 1 or more entries"),
         (f"{CONFIG}scoring: {{weights: {{task: 0}}}}\n", "6: scoring.weights.task: must be above 0"),
         (f"{CONFIG}scoring: {{weights: {{task: 1, quality: 1}}}}\n", "6: scoring.weights.quality: needs a judge"),

@@ -31,7 +31,7 @@ assistants:
   scripted: {{url: "{assistant}", turn_timeout: 5s, conversation_timeout: 60s}}
 suites:
   shop: {{assistant: scripted, intents: intents.yaml, schedule: {{every: 1s}}, rounds: 1, timeout: 60s}}
-alerting: {{threshold: 0.7, recovery_checks: 2}}
+alerting: {{rule: mean, threshold: 0.7, recovery_checks: 2}}
 notify: {notify}
 server: {{metrics: "127.0.0.1:0", pages: "127.0.0.1:0"}}
 logging: {{level: info, format: text}}

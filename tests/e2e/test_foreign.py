@@ -74,6 +74,7 @@ def write_config(
         "suites": {
             mode: {"assistant": mode, "intents": "intents.yaml", "rounds": 1, "schedule": schedule} for mode in MODES
         },
+        "alerting": {"rule": "mean"},
         "server": {"metrics": "127.0.0.1:0", "pages": "127.0.0.1:0"},
         "logging": {"format": "text"},
     }
@@ -218,7 +219,7 @@ async def test_a_crash_is_told_by_the_daemon_and_its_end_too(
         INTENTS[:1],
         schedule={"every": "1s"},
         notify=notify(tmp_path, receivers),
-        alerting={"recovery_checks": 1},
+        alerting={"rule": "mean", "recovery_checks": 1},
     )
     with DaemonProcess(config) as daemon:
         await daemon.until(lambda: suites(daemon.checks(), CheckStatus.HEALTHY) == set(MODES), "both healthy")

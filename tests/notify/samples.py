@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from monitor.incident import Alert, NotificationKind, WorstConversation, WorstIntent
+from monitor.incident import Alert, WorstConversation, WorstIntent
+from monitor.machine import NotificationKind
 from monitor.notify.contract import Message
 from monitor.verdict import Severity
 
@@ -37,6 +38,14 @@ ALERT = Alert(
     ),
     base_url="https://monitor.example/",
 )
+MEASURED: dict[str, Any] = {
+    "interval": (0.58, 0.64),
+    "drop": 0.12,
+    "onset_at": OPENED_AT,
+    "error_share": 0.12,
+    "error_share_before": 0.01,
+    "latency_seconds": 2.1,
+}
 
 
 def make_alert(**changes: Any) -> Alert:

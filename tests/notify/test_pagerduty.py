@@ -15,11 +15,12 @@ from monitor.calibration import Standing
 from monitor.demo.receiver_rules import pagerduty_errors
 from monitor.demo.receivers import PAGERDUTY, Answer, Receivers
 from monitor.http import HttpClient
-from monitor.incident import NotificationKind, WorstConversation, WorstIntent
+from monitor.incident import WorstConversation, WorstIntent
+from monitor.machine import NotificationKind
 from monitor.notify.contract import DeliveryResult, Message, Ok, Permanent, Retry
 from monitor.notify.pagerduty import PagerDuty, event, short_key
 from monitor.verdict import Severity
-from tests.notify.samples import ALERT, KEY, make_alert, make_message
+from tests.notify.samples import ALERT, KEY, MEASURED, make_alert, make_message
 
 TEXTS = ["app", "environment", "suite", "scope", "rule", "title", "reason", "incident_id", "check_id", "epoch"]
 
@@ -59,6 +60,7 @@ def test_a_trigger_carries_the_evidence() -> None:
     assert details["worst_intents"] == [{"intent": "return-window", "before": 0.9, "now": 0.2}]
     assert details["epoch"] == "abcdef"
     assert made["links"] == [
+        {"href": "https://monitor.example/incidents/incident-1", "text": "incident"},
         {"href": "https://monitor.example/checks/check-1", "text": "check"},
         {"href": "https://monitor.example/conversations/c%201%2F2", "text": "return-window"},
     ]
@@ -139,3 +141,28 @@ def test_a_judge_is_told_with_what_is_known_of_it_and_without_one_nothing_is() -
 
     assert "'judge': 'stale'" in details(Standing.STALE)
     assert "judge" not in details(None)
+
+
+def test_a_risen_severity_triggers_the_same_incident_again() -> None:
+    opened = event(make_message(severity=Severity.WARNING), "r")
+    risen = event(make_message(NotificationKind.UPDATE, severity=Severity.CRITICAL), "r")
+    assert (risen["event_action"], risen["dedup_key"]) == ("trigger", opened["dedup_key"])
+    assert risen["payload"]["severity"] == "critical"  # type: ignore[index]
+
+
+async def test_an_acknowledgement_is_one_and_a_reminder_makes_no_call(receivers: Receivers) -> None:
+    async with pagerduty(receivers) as notifier:
+        assert await notifier.send(make_message(NotificationKind.REMINDER)) == Ok()
+        assert await notifier.send(make_message(NotificationKind.ACK)) == Ok(KEY)
+    assert [d["kind"] for d in receivers.deliveries()] == ["ack"]
+
+
+def test_what_the_rules_estimate_is_among_the_details() -> None:
+    details = payload(**MEASURED)["custom_details"]
+    assert (details["interval"], details["drop"], details["onset_at"]) == (
+        [0.58, 0.64],
+        0.12,
+        "2026-01-01T12:00:00+00:00",
+    )
+    assert (details["error_share"], details["error_share_before"]) == (0.12, 0.01)
+    assert (details["latency_seconds"], details["latency_seconds_before"]) == (2.1, None)

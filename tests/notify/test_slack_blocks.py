@@ -15,7 +15,8 @@ from slack_sdk.models.metadata import Metadata
 
 from monitor.calibration import Standing
 from monitor.demo.receiver_rules import slack_error, told_by_slack
-from monitor.incident import Alert, NotificationKind, WorstConversation, WorstIntent
+from monitor.incident import Alert, WorstConversation, WorstIntent
+from monitor.machine import NotificationKind
 from monitor.notify.contract import Message
 from monitor.notify.slack_blocks import SlackMessage, inert, render, render_closed_opening
 from tests.notify.samples import ALERT, KEY, OPENED_AT, make_alert, make_message

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from monitor.demo.receivers import SLACK, Answer, Receivers
-from monitor.incident import NotificationKind
+from monitor.machine import NotificationKind
 from monitor.notify.contract import Message, Ok, Permanent, Retry
 from monitor.notify.slack_bot import SlackBot
 from tests.notify.samples import ALERT, KEY, make_message
@@ -48,6 +48,18 @@ async def test_the_end_updates_the_opening_and_answers_in_its_thread(receivers: 
     assert f"{update.body['channel']}:{update.body['ts']}" == opened.reference
     assert reply.body["thread_ts"] == update.body["ts"]
     assert [delivery["kind"] for delivery in receivers.deliveries()] == ["open", "resolve"]
+
+
+@pytest.mark.parametrize("kind", [NotificationKind.UPDATE, NotificationKind.REMINDER, NotificationKind.ACK])
+async def test_what_is_said_in_between_answers_in_the_thread_and_changes_nothing(
+    receivers: Receivers, kind: NotificationKind
+) -> None:
+    told = Message(kind=kind, alert=ALERT, dedup_key=KEY, opened_reference="C0123456789:1.2", opened=ALERT)
+    assert isinstance(await make_bot(receivers).send(told), Ok)
+    (reply,) = receivers.received
+    assert (reply.path, reply.body["channel"]) == ("/api/chat.postMessage", "C0123456789")
+    assert reply.body["thread_ts"] == "1.2"
+    assert "reply_broadcast" not in reply.body
 
 
 @pytest.mark.parametrize("reference", [None, "C0123456789:1.2"])

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from monitor.demo.receivers import SLACK, Answer, Receivers
-from monitor.incident import NotificationKind
+from monitor.machine import NotificationKind
 from monitor.notify.contract import Ok, Permanent, Retry
 from monitor.notify.slack_webhook import SlackWebhook
 from tests.notify.samples import KEY, make_message

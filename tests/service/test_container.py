@@ -79,6 +79,7 @@ def write_compose_config(folder: Path, assistant: str, port: int) -> Path:
     whole["assistants"]["production"]["url"] = assistant
     whole["suites"] = {"shop": ours["suites"]["shop"] | {"assistant": "production"}}
     whole["simulator"] = ours["simulator"]
+    whole["alerting"] = ours["alerting"]
     whole["server"] |= {"metrics": f"127.0.0.1:{port}", "pages": "127.0.0.1:0"}
     (place / "monitor.yaml").write_text(json.dumps(whole))
     return readable(place)

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from monitor.check import CheckRecord, CheckStatus, CheckSummary, Conversation, IntentSummary, Slot, Trigger
-from monitor.incident import Alert, AlertState, Incident, NotificationKind, Phase
+from monitor.incident import Alert, Incident
+from monitor.machine import AlertState, Breach, NotificationKind, Phase
 from monitor.score import ComponentScore, Evidence, ItemScore, Score
 from monitor.store import Closing, NotificationDraft, Store
 from monitor.transcript import EndReason, Outcome, Role, Sampled, ToolCall, Transcript, Turn, Usage
@@ -130,7 +131,7 @@ def a_state(version: int = 1, **changes: Any) -> AlertState:
         "phase": Phase.FIRING,
         "since": NOW,
         "incident_id": "i1",
-        "rule": "quality",
+        "breaches": (Breach(rule="quality", severity=Severity.CRITICAL, reason="it fell", since=NOW),),
         "severity": Severity.CRITICAL,
         "channels": ("slack", "pagerduty"),
         "version": version,

@@ -35,6 +35,8 @@ def of_type(hint: Any) -> st.SearchStrategy[Any]:
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is UnionType:
         return st.one_of([of_type(argument) for argument in arguments])
+    if origin is tuple and Ellipsis not in arguments:
+        return st.tuples(*(of_type(argument) for argument in arguments))
     if origin is tuple:
         return st.lists(of_type(arguments[0]), max_size=2).map(tuple)
     if origin is Mapping:

@@ -46,7 +46,7 @@ def test_the_end_of_a_check_is_written_whole(store: Store) -> None:
 
 def test_a_stale_alert_state_leaves_nothing_written(store: Store, other: Store) -> None:
     store.open_check(a_check(), None)
-    other.save_alert_state(a_state(rule="availability"))
+    other.save_alert_state(a_state(acked_by="another"))
     with pytest.raises(StaleWrite, match="moved on"):
         store.close_check(a_closing())
     assert_nothing_was_written(store)

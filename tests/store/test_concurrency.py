@@ -75,7 +75,7 @@ def test_no_step_of_an_alert_is_lost(daemons: list[Store]) -> None:
         while written < 5:
             state = store.alert_state("main/overall")
             try:
-                store.save_alert_state(a_state(state.version + 1, rule=f"{owner}-{written}"))
+                store.save_alert_state(a_state(state.version + 1, acked_by=f"{owner}-{written}"))
                 written += 1
             except StaleWrite:
                 continue

@@ -6,6 +6,7 @@ import re
 import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Barrier
 
@@ -17,10 +18,12 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 
 from monitor.errors import ConfigError, SchemaMismatch, StoreUnavailable
+from monitor.machine import AlertState, Breach, Phase
 from monitor.store import Store, tables
 from monitor.store.database import Database
 from monitor.store.engine import connect, parse
 from monitor.store.migrate import status, upgrade
+from monitor.verdict import Severity
 from tests.store.samples import a_check, a_closing, a_conversation
 
 ROOT = Path(__file__).parents[2]
@@ -209,6 +212,37 @@ def test_conversations_of_an_old_database_have_the_epoch_of_their_check(blank_ur
     assert (found.epoch, found.score.judged, found.validity) == ("e-old", None, None)
     assert (store.rescored("v1"), store.calibration("e-old")) == ([], None)
     store.close()
+
+
+def test_the_rule_of_an_open_alert_of_an_old_database_is_its_one_breach(blank_url: str, blank: Database) -> None:
+    blank.write(make_the_first_schema)
+    blank.write(add_old_alert)
+    upgrade(blank_url)
+    store = Store.open(blank_url)
+    since = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    critical = Severity.CRITICAL
+    assert store.alert_state("main/overall") == AlertState(
+        scope="main/overall",
+        phase=Phase.FIRING,
+        since=since,
+        incident_id="i1",
+        severity=critical,
+        breaches=(Breach(rule="mean", severity=critical, reason="", since=since),),
+        channels=("slack",),
+        told_at=since,
+        told_severity=critical,
+        version=3,
+    )
+    store.close()
+
+
+def add_old_alert(connection: Connection) -> None:
+    """An alert that fires, as the first version wrote it."""
+    values = "'main/overall', 'firing', '2026-03-01 12:00:00+00', 'i1', 'mean', 'critical', '[\"slack\"]', '[]', 3"
+    if connection.dialect.name == "sqlite":
+        values = values.replace("+00", "")
+    columns = "scope, phase, since, incident_id, rule, severity, channels, unresolved, version"
+    connection.exec_driver_sql(f"INSERT INTO alert_state ({columns}) VALUES ({values})")
 
 
 def make_the_first_schema(connection: Connection) -> None:

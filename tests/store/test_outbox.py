@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from monitor.errors import StaleWrite
-from monitor.incident import Notification, NotificationKind, NotificationStatus
+from monitor.incident import Notification, NotificationStatus
+from monitor.machine import NotificationKind
 from monitor.store import Claim, Store
 from tests.store.samples import NOW, a_draft, after, an_alert
 

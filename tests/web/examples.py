@@ -24,7 +24,8 @@ from monitor.check import (
 )
 from monitor.errors import StoreUnavailable
 from monitor.fidelity import Fidelity
-from monitor.incident import Alert, Incident, Notification, NotificationKind, NotificationStatus
+from monitor.incident import Alert, Incident, Notification, NotificationStatus
+from monitor.machine import NotificationKind
 from monitor.score import ComponentScore, Evidence, ItemScore, Score
 from monitor.transcript import EndReason, Outcome, Role, Sampled, ToolCall, Transcript, Turn, Usage
 from monitor.verdict import Finding, Severity, Verdict

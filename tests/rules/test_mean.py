@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.check import CheckStatus, CheckSummary
-from monitor.rules import MeanPolicy, judge_mean, status_of
+from monitor.rules.mean import MeanPolicy, judge_mean, status_of
 from monitor.verdict import Finding
 
 LITERAL = MeanPolicy(threshold=0.7)

@@ -28,11 +28,15 @@ class MeanPolicy:
 def status_of(summary: CheckSummary, policy: MeanPolicy) -> tuple[CheckStatus, str]:
     """What one check says by itself, and why."""
     if summary.mean is None or summary.valid_share < policy.valid_share:
-        reason = f"{summary.valid} of {summary.planned} conversations are valid, {policy.valid_share:.0%} are needed"
-        return CheckStatus.INCONCLUSIVE, reason
+        return CheckStatus.INCONCLUSIVE, too_few(summary, policy.valid_share)
     if summary.mean < policy.threshold:
         return CheckStatus.DEGRADED, f"average {summary.mean:.2f} is below {policy.threshold:.2f}"
     return CheckStatus.HEALTHY, f"average {summary.mean:.2f} is at {policy.threshold:.2f} or above"
+
+
+def too_few(summary: CheckSummary, share: float) -> str:
+    """That a check has not enough valid conversations to say anything."""
+    return f"{summary.valid} of {summary.planned} conversations are valid, {share:.0%} are needed"
 
 
 def judge_mean(scope: str, summary: CheckSummary, earlier: Sequence[float], policy: MeanPolicy) -> Verdict:

@@ -1,0 +1,1 @@
+"""From what checks measured to verdicts. Pure: evidence, memory and policy in, findings out."""

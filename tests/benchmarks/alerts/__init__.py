@@ -1,0 +1,1 @@
+"""How soon the rules find what got worse, and how often they are wrong."""
