@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EXTRAS := engine,postgres,demo,dev
+TEST_PROCESSES ?= 2
 
-.PHONY: help install demo demo-live test lint format types layers schema wheel bench-engine bench-engine-others bench-engine-cuda bench-idle bench-scoring bench-alerts bench-delivery clean
+.PHONY: help install demo demo-live test lint format types layers schema wheel bench-engine bench-engine-others bench-engine-cuda bench-idle bench-scoring bench-alerts bench-delivery soak clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -27,8 +28,8 @@ demo: install ## Show the whole product once, on this machine alone
 demo-live: install ## The same, and stay up until Ctrl-C
 	$(BIN)/assistant-monitor demo --stay
 
-test: install ## Run the tests
-	$(BIN)/python -m pytest
+test: install ## Run the tests, by two processes: TEST_PROCESSES=
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 lint: install ## Style and common faults
 	$(BIN)/ruff check .
@@ -72,6 +73,9 @@ bench-alerts: install ## Measure false alarms and time to find, in 20 minutes: D
 
 bench-delivery: install ## Count what 10,000 transitions lose on channels that fail, with senders killed, in 6 minutes
 	$(BIN)/python -m tests.benchmarks.delivery
+
+soak: install ## Run 5,000 cycles of a daemon, in 5 minutes; memory and file descriptors must stay flat
+	SOAK_CYCLES=5000 $(BIN)/python -m pytest -q tests/faults/test_soak.py
 
 clean: ## Remove what was made here, the virtual environment too
 	rm -rf $(VENV) dist .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

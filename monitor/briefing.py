@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from monitor.calibration import Standing
@@ -11,7 +11,8 @@ from monitor.canary import CanaryState
 from monitor.check import CheckRecord, CheckSummary, Conversation, Slot
 from monitor.incident import Alert, Incident, WorstConversation, WorstIntent
 from monitor.machine import NotificationKind, Notify
-from monitor.rules import availability
+from monitor.rules import availability, monitor, nodata
+from monitor.rules.decide import Shift
 from monitor.rules.evidence import Evidence
 from monitor.score import Score
 from monitor.text import printable
@@ -34,7 +35,7 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """A check whose conversations are all in."""
+    """A check whose conversations are all in. `shifts`, by scope: how far what is in breach fell, and since when."""
 
     check: CheckRecord
     conversations: Sequence[Conversation]
@@ -42,6 +43,7 @@ class Ended:
     evidence: Evidence
     threshold: float | None = None
     slot: Slot | None = None
+    shifts: Mapping[str, Shift] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +80,7 @@ def _alert(effect: Notify, incident: Incident, briefing: Briefing, acked_by: str
     is_open = effect.kind in (NotificationKind.OPEN, NotificationKind.UPDATE)
     summary = ended.summary if ended else None
     intent_id = None if of == OVERALL else of
+    shift = ended.shifts.get(incident.scope) if ended else None
     return Alert(
         app=surroundings.app,
         environment=surroundings.environment,
@@ -87,7 +90,7 @@ def _alert(effect: Notify, incident: Incident, briefing: Briefing, acked_by: str
         severity=effect.severity,
         dedup_key=incident.dedup_key,
         incident_id=incident.id,
-        title=f"{suite}: {_title(incident.rule, intent_id, is_end=is_end, is_checked=ended is not None)}",
+        title=_whole_title(incident, suite, intent_id, is_end=is_end, is_checked=ended is not None),
         reason=incident.close_reason if is_end else incident.reason,
         average=_average(summary, intent_id) if summary else None,
         threshold=ended.threshold if ended else None,
@@ -103,14 +106,27 @@ def _alert(effect: Notify, incident: Incident, briefing: Briefing, acked_by: str
         canaries=before.canaries,
         acked_by=acked_by,
         interval=_interval(summary) if summary and intent_id is None else None,
+        drop=shift.drop if shift else None,
+        onset_at=shift.since if shift else None,
         error_share=_error_share(summary) if summary else None,
         error_share_before=_error_share(before.summary) if summary and before.summary else None,
+        latency_seconds=summary.latency_seconds if summary else None,
+        latency_seconds_before=before.summary.latency_seconds if summary and before.summary else None,
     )
+
+
+def _whole_title(incident: Incident, suite: str, intent_id: str | None, *, is_end: bool, is_checked: bool) -> str:
+    if monitor.is_own(incident.scope):
+        part = monitor.called(incident.scope)
+        return f"the monitor is well again: {part}" if is_end else f"the monitor, not the assistant, is sick: {part}"
+    return f"{suite}: {_title(incident.rule, intent_id, is_end=is_end, is_checked=is_checked)}"
 
 
 def _title(rule: str, intent_id: str | None, *, is_end: bool, is_checked: bool) -> str:
     if is_end and not is_checked:
-        return "closed"
+        return f"{_title(rule, intent_id, is_end=False, is_checked=False)} (closed)"
+    if rule == nodata.NAME:
+        return "checks say something again" if is_end else "nobody watches the assistant"
     if rule == availability.NAME:
         return "the assistant answers again" if is_end else "the assistant does not answer"
     if intent_id is not None:

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from statistics import median
 
 from monitor.canary import CanaryRun
 from monitor.fidelity import Fidelity, measure
 from monitor.intent import Intent
 from monitor.score import Score, UserValidity
-from monitor.stats import stratified_standard_error
+from monitor.stats import clustered_standard_error, stratified_standard_error
 from monitor.transcript import Fault, Outcome, Transcript
 from monitor.verdict import Verdict
 
@@ -123,6 +124,8 @@ class CheckSummary:
     `mean` counts the assistant's errors as 0, `mean_scored` leaves them out; both are weighted means of intent means
     over the intents with a valid conversation. `success_rate` is the share of valid conversations that passed.
     `standard_error` is that of `mean`, for these intents: how far it would move if the same check were run again.
+    `clustered_error` is that of `mean` as a claim about all that users want, of which these intents are a sample (None:
+    fewer than two intents). `latency_seconds` is the median of the assistant's replies.
     `in_spec` are the conversations whose user kept to its intent, `out_of_spec` those whose user asked for something
     unexpected besides; None where no judge was asked. `fidelity` None: no model played a user.
     `rounds`: how many were played for every intent; None in checks that were stored before it was kept.
@@ -141,6 +144,8 @@ class CheckSummary:
     out_of_spec: Group | None = None
     fidelity: Fidelity | None = None
     rounds: int | None = None
+    clustered_error: float | None = None
+    latency_seconds: float | None = None
 
     @property
     def valid_share(self) -> float:
@@ -188,11 +193,12 @@ class CheckRecord:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
     """What is expected of a suite: a mean of at least `threshold`, and a valid check younger than `stale_after_seconds`
-    (None: it is run by command only).
+    (None: it is run by command only, or paused). `is_paused`: it is switched off on purpose.
     """
 
     threshold: float
     stale_after_seconds: float | None = None
+    is_paused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,7 +264,15 @@ def summarize(conversations: Sequence[Conversation], intents: Sequence[Intent], 
         out_of_spec=_group(intents, valid, is_in_spec=False),
         fidelity=_fidelity(intents, final),
         rounds=rounds,
+        clustered_error=clustered_standard_error([(s.weight, s.mean) for s in summaries if s.mean is not None]),
+        latency_seconds=_median_latency(final),
     )
+
+
+def _median_latency(conversations: Iterable[Conversation]) -> float | None:
+    replies = (turn for c in conversations for turn in c.transcript.assistant_turns)
+    measured = [turn.latency_seconds for turn in replies if turn.latency_seconds is not None]
+    return median(measured) if measured else None
 
 
 def _group(intents: Sequence[Intent], valid: Sequence[Conversation], *, is_in_spec: bool) -> Group | None:

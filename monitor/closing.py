@@ -6,13 +6,14 @@ Pure: what was measured and what is known go in, what one transaction has to wri
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from uuid import NAMESPACE_OID, uuid5
 
 from monitor.alert import steps
 from monitor.briefing import Briefing, Ended, Surroundings, Told
-from monitor.check import CheckStatus, CheckSummary, Trigger
+from monitor.check import CheckRecord, CheckStatus, CheckSummary, Trigger
 from monitor.incident import Incident
 from monitor.machine import (
     AlertPolicy,
@@ -26,13 +27,17 @@ from monitor.machine import (
     RuleRemoved,
     UpdateIncident,
 )
+from monitor.rules import intent, nodata
 from monitor.rules.decide import decide
 from monitor.rules.mean import judge_mean, status_of, too_few
 from monitor.rules.memory import Memory
 from monitor.rules.policy import RulesPolicy
-from monitor.store import AlertChanges, Baseline, Closing, NotificationDraft
+from monitor.store import AlertChanges, Baseline, Closing, NotificationDraft, joined
+from monitor.suggestion import suggest_baseline
 from monitor.suppression import Silence, windows_of
 from monitor.verdict import OVERALL, Finding, Verdict
+
+NOT_WATCHED = RuleRemoved(rule=intent.NAME, reason="closed: it passes too seldom by its new baseline to be watched")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +53,8 @@ class Background:
     """What a check is decided on, and what messages tell besides it.
 
     `alerts` by scope; `baseline`: what the rules remember (None: nothing yet); `earlier`: averages of the conclusive
-    checks before, newest first; `silences`: those that are not over.
+    checks before, newest first; `silences`: those that are not over; `doubt`: why no score of this check is to be
+    believed (None: they are).
     """
 
     alerts: Mapping[str, Known] = field(default_factory=dict)
@@ -56,6 +62,7 @@ class Background:
     earlier: Sequence[float] = ()
     silences: Sequence[Silence] = ()
     told: Told | None = None
+    doubt: str | None = None
 
 
 def overall_scope(suite: str) -> str:
@@ -77,24 +84,39 @@ def conclude(
     """
     suite = ended.check.suite
     remembered = background.baseline
-    decision = decide(suite, ended.evidence, remembered.memory if remembered else Memory(), rules)
+    doubt = background.doubt
+    decision = decide(suite, ended.evidence, remembered.memory if remembered else Memory(), rules, doubt=doubt)
     verdicts = decision.verdicts
     if rules.mean:
-        verdicts += (judge_mean(overall_scope(suite), ended.summary, background.earlier, rules.mean),)
-    status, reason = _status(ended.summary, verdicts, rules)
+        verdicts += (judge_mean(overall_scope(suite), ended.summary, background.earlier, rules.mean, doubt=doubt),)
+    status, reason = (CheckStatus.INCONCLUSIVE, doubt) if doubt else _status(ended.summary, verdicts, rules)
     check = replace(ended.check, status=status, reason=reason, finished_at=now, summary=ended.summary)
     closing = Closing(check=check, slot=ended.slot, verdicts=verdicts)
     if check.trigger is Trigger.MANUAL:
         return closing
-    changes = _alert_changes(replace(ended, check=check), verdicts, background, policy_of, surroundings, now)
+    ended = replace(ended, check=check, shifts=decision.shifts)
+    verdicts += _end_of_nodata(check, background)
+    changes = _alert_changes(ended, verdicts, background, policy_of, surroundings, now, unwatched=decision.unwatched)
+    overall = overall_scope(suite)
+    policy = replace(policy_of(overall), windows=windows_of(overall, background.silences))
+    suggested = suggest_baseline(ended, decision, policy, surroundings, now)
+    changes = replace(changes, notifications=(*changes.notifications, *suggested.notifications))
     baseline = Baseline(
         suite=suite,
         epoch=check.epoch,
         version=remembered.version + 1 if remembered else 1,
         at=now,
-        memory=decision.memory,
+        memory=suggested.memory,
     )
-    return replace(closing, baseline=baseline, **{f.name: getattr(changes, f.name) for f in fields(changes)})
+    closing = replace(closing, baseline=baseline, suggestion=suggested.text)
+    return replace(closing, **{f.name: getattr(changes, f.name) for f in fields(changes)})
+
+
+def _end_of_nodata(check: CheckRecord, background: Background) -> tuple[Verdict, ...]:
+    """A valid check ends what was told because none came. Said only then: it is no good verdict on the assistant."""
+    known = background.alerts.get(overall_scope(check.suite))
+    is_told = known is not None and any(breach.rule == nodata.NAME for breach in known.state.breaches)
+    return (nodata.recovered(check.suite),) if is_told and check.status is not CheckStatus.INCONCLUSIVE else ()
 
 
 def _status(summary: CheckSummary, verdicts: Sequence[Verdict], rules: RulesPolicy) -> tuple[CheckStatus, str]:
@@ -117,15 +139,22 @@ def _alert_changes(
     policy_of: Callable[[str], AlertPolicy],
     surroundings: Surroundings,
     now: datetime,
+    *,
+    unwatched: AbstractSet[str],
 ) -> AlertChanges:
-    """Every scope stepped by what was said of it, the whole suite first: beside its incident no other opens."""
+    """Every scope stepped by what was said of it, the whole suite first: beside its incident no other opens. What was
+    told of an intent that can be watched no more is closed.
+    """
     overall = overall_scope(ended.check.suite)
-    scopes = sorted({verdict.scope for verdict in verdicts}, key=lambda scope: (scope != overall, scope))
+    heard = {verdict.scope for verdict in verdicts} | (unwatched & background.alerts.keys())
+    scopes = sorted(heard, key=lambda scope: (scope != overall, scope))
     changed: list[AlertChanges] = []
     inhibited_by = None
     for scope in scopes:
         known = background.alerts.get(scope) or Known(state=AlertState(scope=scope))
-        said = [verdict for verdict in verdicts if verdict.scope == scope]
+        said: list[Event] = [verdict for verdict in verdicts if verdict.scope == scope]
+        if scope in unwatched:
+            said.append(NOT_WATCHED)
         allowed = replace(
             policy_of(scope),
             windows=windows_of(scope, background.silences),
@@ -136,12 +165,7 @@ def _alert_changes(
             after = changes.states[0] if changes.states else known.state
             inhibited_by = overall if after.phase is Phase.FIRING else None
         changed.append(changes)
-    return AlertChanges(
-        **{
-            f.name: tuple(part for changes in changed for part in getattr(changes, f.name))
-            for f in fields(AlertChanges)
-        }
-    )
+    return joined(changed)
 
 
 def removals(state: AlertState, rules: RulesPolicy | None) -> list[RuleRemoved]:
@@ -182,7 +206,7 @@ def changes_of(
                     scope=scope,
                     channel=effect.channel,
                     kind=effect.kind,
-                    dedup_key=key,
+                    dedup_key=incident.dedup_key,
                     alert=alert,
                     at=now,
                 )

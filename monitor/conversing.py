@@ -12,7 +12,7 @@ from datetime import datetime
 
 from monitor.assistants.contract import Assistant, ConversationContext
 from monitor.check import Conversation
-from monitor.errors import CompletionFailure, EngineFailure, JudgeFailure
+from monitor.errors import CompletionFailure, EngineFailure, JudgeFailure, StoreFailure
 from monitor.intent import Intent
 from monitor.judge_usage import JudgeUsage, together
 from monitor.redact import Redactor, redacted
@@ -98,6 +98,8 @@ class Conversing:
             end, detail, usage = EndReason.JUDGE, str(exc), exc.usage
         except (CompletionFailure, EngineFailure) as exc:
             end, detail = EndReason.ENGINE, str(exc)
+        except StoreFailure as exc:
+            end, detail = EndReason.INTERNAL, str(exc)
         except Exception as exc:
             log.exception("conversation_broke intent=%s conversation_id=%s", intent.id, context.conversation_id)
             end, detail = EndReason.INTERNAL, f"{type(exc).__name__}: {exc}"

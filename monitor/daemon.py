@@ -11,76 +11,48 @@ import logging
 import os
 import secrets
 import signal
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import InitVar, dataclass, field
+from datetime import datetime
+from typing import Any
 
 from apscheduler.executors.asyncio import AsyncIOExecutor
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from monitor.check import Slot, Trigger
+from monitor.check import CheckRecord, Slot, Trigger
 from monitor.delivery import Sender
-from monitor.errors import MonitorError, StoreFailure
+from monitor.errors import MonitorError, StoreFailure, StoreUnavailable
 from monitor.healthcheck import HealthCheck
+from monitor.keeping import Keeper
+from monitor.lease import LEASE_SECONDS, Leases
+from monitor.pulse import Pulse
+from monitor.retention import forget_old
 from monitor.schedule import Schedule, due_slot
 from monitor.sdnotify import ServiceManager
+from monitor.selfwatch import Overlaps
 from monitor.store import Store
 from monitor.studies.canaries import CanaryStudy
+from monitor.studies.watch import CanaryWatch
 
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
-STALLED_SECONDS = 60.0
 CLOCK_JUMP_SECONDS = 60.0
 DRAIN_SECONDS = 5.0
 RETENTION_SECONDS = 3600.0
 PUBLISH_SECONDS = 60.0
 ALERT_SECONDS = 15.0
-RETENTION_BATCH = 200
-REPORTS_KEPT = timedelta(days=1)
-"""Tool calls that were reported: longer than any conversation lasts, which has them in its transcript then."""
-LEASE_MARGIN_SECONDS = 60.0
-CANARY_PATIENCE_SECONDS = 3600.0
-"""A run of the canaries waits so long for checks to end, all in all; then it goes on beside them."""
-CANARY_RETRY_SECONDS = 900.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduledCheck:
-    """A suite that is run by the clock. `run_seed` None: a fresh one for each check. `user_wait_seconds` is how long a
-    check may wait for its user before its own time begins.
-    """
+    """A suite that is run by the clock. `run_seed` None: a fresh one for each check."""
 
     check: HealthCheck
     schedule: Schedule
     second_attempt_grace_seconds: float
     run_seed: int | None = None
-    user_wait_seconds: float = 0.0
-
-
-@dataclass(slots=True)
-class Pulse:
-    """When the daemon last did something, on the monotonic clock; read by other threads."""
-
-    clock: Callable[[], float]
-    beat_at: float | None = None
-    is_ready: bool = False
-    reason: str = "starting"
-
-    def beat(self) -> None:
-        """Note progress."""
-        self.beat_at = self.clock()
-
-    @property
-    def age_seconds(self) -> float:
-        """Time since the last progress; 0 until the daemon has begun."""
-        return 0.0 if self.beat_at is None else self.clock() - self.beat_at
-
-    @property
-    def is_beating(self) -> bool:
-        """Whether there was progress of late; True until the daemon has begun."""
-        return self.age_seconds < STALLED_SECONDS
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,7 +61,9 @@ class Daemon:
 
     `news` is set when there is something to publish that no check publishes itself: a message was delivered, or a check
     broke off. `tick_alerts` lets time act on open incidents. `canaries` are scored every `canary_seconds`; None: not at
-    all.
+    all. `keeper` has checks that the database could not take; `store_was_away`: it was waited for at the start. A slot
+    is held for `lease_seconds` at a time. What is `beside` runs until the daemon ends, from when it is ready.
+    `overlaps` counts slots that are skipped, and `on_check` hears of each check that came to its end.
     """
 
     suites: Mapping[str, ScheduledCheck]
@@ -103,30 +77,53 @@ class Daemon:
     publish: Callable[[], Awaitable[None]]
     news: asyncio.Event
     retention_days: int
+    audit_days: int = 400
+    lease_seconds: float = LEASE_SECONDS
+    keeper: Keeper | None = None
+    store_was_away: bool = False
     tick_alerts: Callable[[], Awaitable[None]] | None = None
     drain_seconds: float = DRAIN_SECONDS
     publish_seconds: float = PUBLISH_SECONDS
-    canaries: CanaryStudy | None = None
-    canary_seconds: float = 86_400.0
+    canaries: InitVar[CanaryStudy | None] = None
+    canary_seconds: InitVar[float] = 86_400.0
+    beside: Sequence[Callable[[], Coroutine[object, object, None]]] = ()
+    overlaps: Overlaps = field(default_factory=Overlaps)
+    on_check: Callable[[CheckRecord], None] = lambda _: None
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _last: dict[str, datetime | None] = field(default_factory=dict)
     _lost: set[str] = field(default_factory=set)
     _store_is_away: bool = False
+    _is_settled: bool = True
+    _leases: Leases = field(init=False)
+    _ticking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _canary_watch: CanaryWatch = field(init=False)
+
+    def __post_init__(self, canaries: CanaryStudy | None, canary_seconds: float) -> None:
+        self._leases = Leases(
+            store=self.store, owner=self.owner, now=self.now, clock=self.pulse.clock, seconds=self.lease_seconds
+        )
+        if self.store_was_away:
+            self._leases.doubt()
+        self._canary_watch = CanaryWatch(
+            study=canaries,
+            every_seconds=canary_seconds,
+            checks=lambda: self.running,
+            clock=self.pulse.clock,
+            on_scored=self.news.set,
+        )
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT; a second signal ends the process at once."""
         stop = asyncio.Event()
         _stop_on_signals(stop)
-        aborted = await self.store.offload(self.store.abort_running, now=self.now())
-        if aborted:
-            log.warning("checks_aborted count=%d reason=left_running", aborted)
-        await self.retire()
-        await self.publish()
+        await self._settle_or_wait()
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(self.sender.run(stop))
             beside = [group.create_task(self._keep_forgetting()), group.create_task(self.keep_published())]
-            beside += [group.create_task(self.watch_canaries(self.canaries))] if self.canaries else []
+            beside += [group.create_task(self._canary_watch.run())]
             beside += [group.create_task(self.keep_alerts(self.tick_alerts))] if self.tick_alerts else []
+            beside += [group.create_task(self.keeper.run())] if self.keeper else []
+            beside += [group.create_task(work()) for work in self.beside]
             scheduler = self._start_timer()
             self.pulse.is_ready, self.pulse.reason = True, "ready"
             self.manager.ready(f"watching {', '.join(self.suites)}")
@@ -140,6 +137,27 @@ class Daemon:
             for task in (sending, *beside):
                 task.cancel()
         log.info("daemon_stopped")
+
+    async def _settle_or_wait(self) -> None:
+        """Settle before anything else; while the database cannot be written, later and before any check."""
+        try:
+            await self._settle()
+            await self.publish()
+        except StoreUnavailable as exc:
+            log.warning("settling_waits error=%s", exc)
+            self._leases.doubt()
+            self._is_settled = False
+
+    async def _settle(self) -> None:
+        """Replay what was kept, then abort what was lost, then end what is not watched any more. May be repeated."""
+        if self.keeper:
+            await self.keeper.replay()
+        trusted = self._leases.are_trusted
+        aborted = await self.store.offload(self.store.abort_running, now=self.now(), trusts_leases=trusted)
+        if aborted:
+            log.warning("checks_aborted count=%d reason=left_running", aborted)
+        await self.retire()
+        self._is_settled = True
 
     async def _send_rest(self, sending: asyncio.Task[None]) -> None:
         """Let the message on its way arrive, then try everything that is due once."""
@@ -168,20 +186,50 @@ class Daemon:
             replace_existing=True,
         )
 
+    async def follow(
+        self, suites: Mapping[str, ScheduledCheck], canaries: CanaryStudy | None, canary_seconds: float
+    ) -> tuple[asyncio.Task[Any], ...]:
+        """Watch this from now on; a suite goes on from its last slot. Gives what ends under what was before."""
+        async with self._ticking:
+            self.suites = suites
+        self._canary_watch.follow(canaries, canary_seconds)
+        scoring = self._canary_watch.scoring
+        return (*self.running, *([scoring] if scoring else []))
+
     async def tick(self) -> None:
-        """Start every suite that is due and not running. While the database is away, it is tried again."""
+        """Start every suite that is due and not running, all under one configuration."""
+        async with self._ticking:
+            await self._start_due()
+        self.pulse.beat()
+
+    async def _start_due(self) -> None:
+        """While the database is away, it is tried again; nothing starts before what was kept meanwhile is replayed."""
         failures = []
-        for name, scheduled in self.suites.items():
+        try:
+            if not self._is_settled:
+                await self._settle()
+            if await self._leases.find_lost():
+                self._lost.update(self.suites)
+        except StoreFailure as exc:
+            failures.append(f"settling: {exc}")
+        for name, scheduled in self.suites.items() if self._may_start(failures) else ():
             try:
                 await self._start_if_due(name, scheduled)
             except StoreFailure as exc:
                 failures.append(f"{name}: {exc}")
+        self._note_failures(failures)
+
+    def _may_start(self, failures: Sequence[str]) -> bool:
+        return not failures and (self.keeper is None or self.keeper.is_clear)
+
+    def _note_failures(self, failures: Sequence[str]) -> None:
+        if failures:
+            self._leases.doubt()
         if failures and not self._store_is_away:
             log.warning("slots_not_claimed error=%s", "; ".join(failures))
         elif self._store_is_away and not failures:
             log.info("slots_claimed_again")
         self._store_is_away = bool(failures)
-        self.pulse.beat()
 
     async def _start_if_due(self, name: str, scheduled: ScheduledCheck) -> None:
         now = self.now()
@@ -191,29 +239,24 @@ class Daemon:
         due = due_slot(scheduled.schedule, self._last[name], now)
         if name in self._running:
             if due is not None:
-                log.warning("check_overlaps suite=%s skipped_slot=%s", name, due.isoformat())
+                level = logging.WARNING if self.overlaps.skip(name) else logging.DEBUG
+                log.log(level, "check_overlaps suite=%s skipped_slot=%s", name, due.isoformat())
                 self._last[name] = due
             return
         wanted = due or (self._last[name] if name in self._lost else None)
         if wanted is None:
             self._lost.discard(name)
             return
-        if due is None and not self._running:
-            await self.store.offload(self.store.abort_running, now=now, owner=self.owner)
-        await self._start(name, scheduled, wanted, now)
+        if name in self._lost:
+            await self.store.offload(self.store.abort_running, now=now, owner=self.owner, suite=name)
+        await self._start(name, scheduled, wanted)
         self._last[name] = wanted
         self._lost.discard(name)
 
-    async def _start(self, name: str, scheduled: ScheduledCheck, due: datetime, now: datetime) -> None:
-        slot = await self.store.offload(
-            self.store.claim_slot,
-            name,
-            due,
-            owner=self.owner,
-            now=now,
-            lease_seconds=scheduled.user_wait_seconds + scheduled.check.suite.timeout_seconds + LEASE_MARGIN_SECONDS,
-            second_attempt_grace_seconds=scheduled.second_attempt_grace_seconds,
-        )
+    async def _start(self, name: str, scheduled: ScheduledCheck, due: datetime) -> None:
+        grace = scheduled.second_attempt_grace_seconds
+        slot = await self._leases.claim(name, due, second_attempt_grace_seconds=grace)
+        self.overlaps.begin(name)
         if slot is not None:
             task = asyncio.create_task(self._check(name, scheduled, slot), name=f"check-{name}")
             self._running[name] = task
@@ -223,7 +266,7 @@ class Daemon:
         seed = secrets.randbits(63) if scheduled.run_seed is None else scheduled.run_seed
         log.info("check_started suite=%s slot=%s attempt=%d seed=%d", name, slot.at.isoformat(), slot.attempt, seed)
         try:
-            done = await scheduled.check.run(Trigger.SCHEDULE, seed=seed, slot=slot)
+            done = await self._leases.hold(slot, scheduled.check.run(Trigger.SCHEDULE, seed=seed, slot=slot))
         except MonitorError as exc:
             log.error("check_failed suite=%s slot=%s error=%s", name, slot.at.isoformat(), exc)
             self._lost.add(name)
@@ -236,6 +279,7 @@ class Daemon:
             mean = done.summary.mean if done.summary else None
             log.info("check_done suite=%s check_id=%s status=%s mean=%s", name, done.id, done.status, mean)
             self.sender.wake()
+            self.on_check(done)
 
     async def keep_published(self) -> None:
         """Publish anew when there is news, and after a while in any case: another daemon may have run the check."""
@@ -257,43 +301,9 @@ class Daemon:
             except StoreFailure as exc:
                 log.warning("alerts_not_stepped error=%s", exc)
 
-    async def watch_canaries(self, study: CanaryStudy) -> None:
-        """Score the canaries at the start and at every interval; what failed is tried again sooner."""
-        while True:
-            is_done = await self.score_canaries(study)
-            await asyncio.sleep(self.canary_seconds if is_done else min(CANARY_RETRY_SECONDS, self.canary_seconds))
-
-    async def score_canaries(self, study: CanaryStudy) -> bool:
-        """One at a time, and none begins while a check runs; whether they were scored and stored."""
-        patience = self.pulse.clock() + CANARY_PATIENCE_SECONDS
-
-        async def quiet() -> None:
-            await asyncio.sleep(0)
-            while self._running and (left := patience - self.pulse.clock()) > 0:
-                await asyncio.wait(self.running, timeout=left)
-
-        try:
-            run = await study.run(before_each=quiet)
-        except MonitorError as exc:
-            log.warning("canaries_not_scored error=%s", exc)
-            return False
-        except Exception:
-            log.exception("canaries_broke")
-            return False
-        level = logging.ERROR if run.is_sick else logging.INFO
-        log.log(
-            level, "canaries_scored scored=%d auc=%s sick=%s reason=%s", run.scored, run.auc, run.is_sick, run.reason
-        )
-        self.news.set()
-        return True
-
     async def forget_old(self) -> None:
-        """Delete conversations and runs of the canaries past their retention, and reports that no conversation can
-        still want.
-        """
-        await self._forget(self.store.retire, timedelta(days=self.retention_days))
-        await self._forget(self.store.retire_reported, REPORTS_KEPT)
-        await self._forget(self.store.retire_canary_runs, timedelta(days=self.retention_days))
+        """Delete what is past its retention, and reports that no conversation can still want."""
+        await forget_old(self.store, self.now, retention_days=self.retention_days, audit_days=self.audit_days)
 
     async def _keep_forgetting(self) -> None:
         """Once an hour."""
@@ -303,12 +313,6 @@ class Daemon:
             except StoreFailure as exc:
                 log.warning("retention_failed error=%s", exc)
             await asyncio.sleep(RETENTION_SECONDS)
-
-    async def _forget(self, retire: Callable[..., int], kept: timedelta) -> None:
-        """In small batches, so that nobody waits long for the database."""
-        retired = RETENTION_BATCH
-        while retired == RETENTION_BATCH:
-            retired = await self.store.offload(retire, older_than=self.now() - kept, batch=RETENTION_BATCH)
 
     async def _watch(self, scheduler: AsyncIOScheduler, stop: asyncio.Event) -> None:
         """Give signs of life while ticks come. The timer waits on the wall clock: after a jump it is set anew."""
@@ -330,6 +334,11 @@ class Daemon:
     def running(self) -> tuple[asyncio.Task[None], ...]:
         """The checks under way."""
         return tuple(self._running.values())
+
+    @property
+    def busy(self) -> tuple[str, ...]:
+        """The suites whose checks are under way."""
+        return tuple(self._running)
 
     async def stop_checks(self) -> None:
         """End them; each is stored as aborted, so that its slot can be run again."""

@@ -62,9 +62,12 @@ def plan(claim: Claim, opening: Notification | None, *, supports_info: bool) -> 
 
     An open that was never attempted and whose end is already waiting is dropped, and its end becomes one INFO (or, on a
     channel that would page for it, nothing). An open with an unknown outcome counts as told. What was to be said in
-    between goes the same way, and a reminder that waited until the next one came.
+    between goes the same way, and a reminder that waited until the next one came. An INFO that is no dead letter pages
+    nobody either.
     """
     head = claim.notification
+    if head.kind is NotificationKind.INFO and not supports_info and DEAD_LETTER not in head.dedup_key:
+        return Supersede()
     if head.attempts == 0 and _is_overtaken(head.kind, {follower.kind for follower in claim.followers}):
         return Supersede()
     if head.kind in ABOUT_AN_OPEN and opening is not None and _was_never_told(opening):
@@ -139,11 +142,25 @@ class Sender:
         self._news = {channel: asyncio.Event() for channel in notifiers}
         self._due: dict[str, list[datetime]] = {}
         self._failures: Counter[str] = Counter()
+        self._under_way: set[asyncio.Event] = set()
+        self._serve_too: Callable[[str], None] = lambda _: None
+        self._served: set[str] = set()
 
     def wake(self) -> None:
         """Look into the outbox now: something was put there."""
         for news in self._news.values():
             news.set()
+
+    def follow(self, notifiers: Mapping[str, Notifier]) -> None:
+        """Tell through these from the next message on. A channel that is gone is still served, as one that refuses."""
+        self._notifiers = notifiers
+        for channel in notifiers:
+            self._news.setdefault(channel, asyncio.Event())
+            self._serve_too(channel)
+
+    async def finish_under_way(self) -> None:
+        """Wait for the messages that are on their way now."""
+        await asyncio.gather(*(ended.wait() for ended in self._under_way))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send until `stop` is set; a message on its way is finished first. Survives the database being away."""
@@ -152,9 +169,17 @@ class Sender:
             channels = await self._survive("start", self.settle)
             if channels is None:
                 await self._rest("start", stop)
+        self._served.clear()
         async with asyncio.TaskGroup() as group:
-            for channel in channels or ():
-                group.create_task(self._serve(channel, stop))
+
+            def serve(channel: str) -> None:
+                if channel not in self._served and not stop.is_set():
+                    self._served.add(channel)
+                    group.create_task(self._serve(channel, stop))
+
+            self._serve_too = serve
+            for channel in {*(channels or ()), *self._notifiers}:
+                serve(channel)
 
     async def drain(self, deadline_seconds: float) -> None:
         """Try everything that is due once, within the deadline; what is left stays in the outbox."""
@@ -173,10 +198,15 @@ class Sender:
         )
         if claim is None:
             return False
+        ended = asyncio.Event()
+        self._under_way.add(ended)
         try:
             await self._deliver(claim, self._notifiers.get(channel) or AbsentChannel(channel))
         except StaleWrite as exc:
             logger.warning("notification_taken_over notification_id=%s error=%s", claim.notification.id, exc)
+        finally:
+            self._under_way.discard(ended)
+            ended.set()
         return True
 
     async def settle(self) -> frozenset[str]:

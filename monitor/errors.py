@@ -2,6 +2,8 @@
 
 MonitorError
 |-- ConfigError                 the configuration is wrong; nothing was started
+|-- NotThere                    a person named something that is not there
+|   `-- OverAlready             ... or an incident that is closed
 |-- HttpFailure                 an exchange over HTTP broke off; adapters translate it
 |-- PatternTooSlow              a regular expression took too long on a text
 |-- AssistantFailure            the assistant under test failed (fault: assistant)
@@ -17,6 +19,7 @@ MonitorError
 |   `-- JudgeRefused            ... because its server refuses the request itself
 `-- StoreFailure                the database refused or is away
     |-- StoreUnavailable        ... away; the same call may succeed later
+    |   `-- StoreForbidden      ... and does not come by waiting: what it is reached by must be changed
     |-- SchemaMismatch          ... its schema is not the one this code knows
     |-- StoreCorrupt            ... its file is damaged
     |-- StaleWrite              ... somebody else owns the row now
@@ -42,6 +45,10 @@ class ConfigError(MonitorError):
 
 class NotThere(MonitorError):
     """Raised when something that a person named is not there, or not in a state in which it can be acted on."""
+
+
+class OverAlready(NotThere):
+    """Raised when an incident that a person named is closed."""
 
 
 class HttpFailure(MonitorError):
@@ -155,6 +162,10 @@ class StoreFailure(MonitorError):
 
 class StoreUnavailable(StoreFailure):
     """Raised when the database is away or busy; the whole transaction may be tried again."""
+
+
+class StoreForbidden(StoreUnavailable):
+    """Raised when the database or its file refuses us, as with a wrong password or a folder that may not be written."""
 
 
 class SchemaMismatch(StoreFailure):

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from uuid import uuid4
 
 from monitor.assistants.contract import Assistant, ConversationContext
 from monitor.briefing import Ended, Surroundings, Told
 from monitor.calibration import Standing, standing
-from monitor.canary import CanaryState, state_of
+from monitor.canary import CanaryRun, CanaryState, state_of
 from monitor.check import CheckRecord, CheckStatus, Conversation, Slot, Trigger, summarize
 from monitor.closing import Background, Known, conclude, overall_scope
 from monitor.conversing import Conversing
-from monitor.errors import StaleWrite, StoreFailure
-from monitor.intent import Intent, Suite
+from monitor.errors import StaleWrite, StoreFailure, StoreUnavailable
+from monitor.intent import Intent, Suite, ToolCalls
+from monitor.keeping import Keeper, Kept, Saving, with_told
+from monitor.lateness import TimeSpent, spared
 from monitor.machine import AlertPolicy
 from monitor.redact import Redactor
 from monitor.rounds import Heard, Rounds
@@ -33,7 +36,7 @@ from monitor.rules.policy import RulesPolicy
 from monitor.rules.stopping import More, more
 from monitor.scorers.scoring import Scoring
 from monitor.seeds import derive
-from monitor.store import Closing, Store
+from monitor.store import Closing, NotificationDraft, Store
 from monitor.transcript import Fault, Outcome, ReportedCall
 from monitor.user.contract import UserSimulator
 
@@ -73,6 +76,7 @@ class HealthCheck:
     """Runs checks of one suite. `now` tells UTC; `publish` is awaited after each commit that closes a check, and
     `observe` hears every conversation that was stored. Inside of `user_in_use` the user can be asked; entering may
     take as long as loading a model, and raise EngineFailure. `hears_reports`: a listener takes reports of tool calls.
+    `keeper` has what the database cannot take while it is away; None: that is a failure of the check.
     """
 
     suite: Suite
@@ -90,6 +94,7 @@ class HealthCheck:
     observe: Callable[[Conversation], None] = lambda _: None
     user_in_use: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
     hears_reports: bool = True
+    keeper: Keeper | None = None
 
     async def run(
         self,
@@ -103,30 +108,50 @@ class HealthCheck:
         outcome. Cancelled, it is stored as such.
         """
         check = self._new_check(trigger, seed, slot)
+        saving = Saving(store=self.store, slot=slot, keeps=self.keeper is not None)
         await self.store.offload(self.store.open_check, check, slot)
         try:
             async with self.user_in_use():
-                heard = await self._converse(check, slot, on_progress)
-            closing = await self._close(check, heard, slot)
+                before = await self.store.offload(self._background, check)
+                heard = await self._converse(check, before, saving, on_progress)
+            closing = await self._end(check, heard, before, saving)
         except BaseException as exc:
             await self._give_up(check, slot, exc)
             raise
-        await self.publish()
+        if self.keeper is None or self.keeper.is_clear:
+            await self.publish()
         return closing.check
 
-    async def _converse(self, check: CheckRecord, slot: Slot | None, on_progress: Callable[[Progress], None]) -> Heard:
+    async def replay(self, kept: Kept) -> None:
+        """Decide a kept check anew on what the database says now. Raises StoreFailure: StaleWrite where its slot was
+        taken over.
+        """
+        assert kept.heard is not None, "there is something to decide on"
+        for conversation in (*kept.aside, *kept.heard.conversations):
+            await self.store.offload(self.store.save_conversation, conversation, kept.slot)
+        ended = self._ended(kept.check, kept.heard, kept.slot, kept.ended_at)
+        await self._close(ended, kept.ended_at, kept.told)
+
+    async def _converse(
+        self, check: CheckRecord, before: Background, saving: Saving, on_progress: Callable[[Progress], None]
+    ) -> Heard:
         """Rounds of every intent while the rules want to hear more; each conversation's time starts with it."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + self.suite.timeout_seconds
-        baseline = await self.store.offload(self.store.baseline, check.suite, check.epoch)
-        memory = baseline.memory if baseline else Memory()
-        done = 0
+        memory = before.baseline.memory if before.baseline else Memory()
+        done, spent = 0, TimeSpent()
 
         async def play(intent: Intent, number: int) -> Conversation:
             nonlocal done
             for attempt in range(1, ATTEMPTS + 1):
+                began = clock()
                 conversation = await self._play(check, intent, number, attempt, deadline)
-                await self.store.offload(self.store.save_conversation, conversation, slot)
+                spent.add(conversation.transcript, clock() - began)
+                if number < self.decision.rules.rounds.least:
+                    conversation = spent.blamed(conversation)
+                elif clock() >= deadline:
+                    conversation = spared(conversation)
+                await saving.save(conversation)
                 self.observe(conversation)
                 outcome = conversation.transcript.outcome
                 if outcome.fault is not Fault.OURS or outcome in (Outcome.CANCELLED, Outcome.RATE_LIMITED):
@@ -136,7 +161,7 @@ class HealthCheck:
             return conversation
 
         def ask(heard: Heard) -> More | None:
-            return more(self._evidence(heard), memory, self.decision.rules)
+            return more(self._evidence(heard, self.now()), memory, self.decision.rules)
 
         rounds = Rounds(
             intents=self.suite.intents,
@@ -148,11 +173,11 @@ class HealthCheck:
         )
         return await rounds.run()
 
-    def _evidence(self, heard: Heard) -> Evidence:
+    def _evidence(self, heard: Heard, at: datetime) -> Evidence:
         return gather(
             heard.conversations,
             self.suite.intents,
-            at=self.now(),
+            at=at,
             rounds=heard.rounds,
             confirming_from=heard.confirming_from,
         )
@@ -169,10 +194,10 @@ class HealthCheck:
             intent_id=intent.id,
             deadline=min(deadline, asyncio.get_running_loop().time() + self.conversation_timeout_seconds),
         )
-        return await self._conversing.play(intent, context, seed=seed, number=number, attempt=attempt)
+        return await self._conversing(intent).play(intent, context, seed=seed, number=number, attempt=attempt)
 
-    @property
-    def _conversing(self) -> Conversing:
+    def _conversing(self, intent: Intent) -> Conversing:
+        wants_calls = any(isinstance(item, ToolCalls) for item in intent.checklist)
         return Conversing(
             user=self.user,
             assistant=self.assistant,
@@ -180,34 +205,60 @@ class HealthCheck:
             redactor=self.redactor,
             epoch=self.epoch,
             now=self.now,
-            reports=self._reports if self.hears_reports else None,
+            reports=partial(self._reports, are_needed=wants_calls) if self.hears_reports else None,
         )
 
-    async def _reports(self, conversation_id: str) -> list[ReportedCall]:
-        return await self.store.offload(self.store.reported, conversation_id)
+    async def _reports(self, conversation_id: str, *, are_needed: bool) -> list[ReportedCall]:
+        """While the database is away nobody knows what was reported: that matters where calls are asked about."""
+        try:
+            return await self.store.offload(self.store.reported, conversation_id)
+        except StoreUnavailable:
+            if are_needed or self.keeper is None:
+                raise
+            return []
 
-    async def _close(self, check: CheckRecord, heard: Heard, slot: Slot | None) -> Closing:
-        """Decide and write. An alert may move under us (a delivery came back): then decide anew on what it is."""
-        ended = Ended(
+    def _ended(self, check: CheckRecord, heard: Heard, slot: Slot | None, at: datetime) -> Ended:
+        return Ended(
             check=check,
             conversations=heard.conversations,
             summary=summarize(heard.conversations, self.suite.intents, heard.rounds),
-            evidence=self._evidence(heard),
+            evidence=self._evidence(heard, at),
             threshold=self.decision.rules.threshold,
             slot=slot,
         )
+
+    async def _end(self, check: CheckRecord, heard: Heard, before: Background, saving: Saving) -> Closing:
+        """Decide and write; while the database is away, decide on what was known before, and keep what was heard."""
         now = self.now()
+        ended = self._ended(check, heard, saving.slot, now)
+        try:
+            await saving.flush()
+            return await self._close(ended, now)
+        except StoreUnavailable:
+            if self.keeper is None:
+                raise
+            closing = self._conclude(ended, before, now)
+            await self.keeper.keep(Kept.of(closing, check, heard, saving.aside(heard.conversations)))
+            return closing
+
+    def _conclude(self, ended: Ended, background: Background, now: datetime) -> Closing:
+        decision = self.decision
+        return conclude(ended, background, decision.rules, decision.policy_of, decision.surroundings, now=now)
+
+    async def _close(self, ended: Ended, now: datetime, told: Sequence[NotificationDraft] = ()) -> Closing:
+        """Decide and write. An alert may move under us (a delivery came back): then decide anew on what it is."""
+        check = ended.check
         for left in reversed(range(CLOSING_TRIES)):
             background = await self.store.offload(self._background, check)
-            closing = conclude(
-                ended, background, self.decision.rules, self.decision.policy_of, self.decision.surroundings, now=now
-            )
+            closing = with_told(self._conclude(ended, background, now), told, background.alerts)
             try:
                 await self.store.offload(self.store.close_check, closing)
             except StaleWrite:
                 if not left or not closing.baseline:
                     raise
             else:
+                if closing.suggestion:
+                    log.info("baseline_outdated suite=%s %s", check.suite, closing.suggestion)
                 return closing
         raise AssertionError("unreachable")
 
@@ -222,6 +273,7 @@ class HealthCheck:
             alerting_only=True,
         )
         healthy = self.store.checks(check.suite, limit=1, statuses={CheckStatus.HEALTHY}, epoch=check.epoch)
+        run, canaries = self._canaries(check)
         return Background(
             alerts=self._alerts(check.suite),
             silences=self.store.silences(lasting_at=self.now()),
@@ -230,8 +282,9 @@ class HealthCheck:
             told=Told(
                 summary=healthy[0].summary if healthy else None,
                 judge=self._judge_standing(check),
-                canaries=self._canary_state(check),
+                canaries=canaries,
             ),
+            doubt=f"the monitor is sick: {run.reason}" if run and canaries is CanaryState.SICK else None,
         )
 
     def _alerts(self, suite: str) -> dict[str, Known]:
@@ -251,11 +304,13 @@ class HealthCheck:
             return None
         return standing(self.store.calibration(check.epoch), check.epoch, self.now(), days=days)
 
-    def _canary_state(self, check: CheckRecord) -> CanaryState | None:
+    def _canaries(self, check: CheckRecord) -> tuple[CanaryRun | None, CanaryState | None]:
+        """The newest run of the epoch, and what it says of the monitor."""
         every = self.decision.canary_seconds
         if every is None:
-            return None
-        return state_of(self.store.canary_run(check.epoch), check.epoch, self.now(), every_seconds=every)
+            return None, None
+        run = self.store.canary_run(check.epoch)
+        return run, state_of(run, check.epoch, self.now(), every_seconds=every)
 
     async def _give_up(self, check: CheckRecord, slot: Slot | None, exc: BaseException) -> None:
         """Leave no check running: one that was stopped says so, one that broke may be tried again."""

@@ -19,9 +19,12 @@ NOT_SENT = JudgeResult.BUDGET
 
 
 class JudgeMetrics:
-    """The judge's families. `has_prices`: the cost is counted. All methods may be called from any thread."""
+    """The judge's families. `has_prices`: the cost is shown; `is_shown`: there is a judge at all.
 
-    def __init__(self, *, has_prices: bool) -> None:
+    All methods may be called from any thread.
+    """
+
+    def __init__(self, *, has_prices: bool = False, is_shown: bool = True) -> None:
         self._requests = Counter(
             f"{PREFIX}requests", "Requests to the judge since the start.", ("result",), registry=None
         )
@@ -34,7 +37,8 @@ class JudgeMetrics:
         self._cost = Counter(
             f"{PREFIX}cost", "Cost of judging since the start, in the currency of the prices.", registry=None
         )
-        self._families = [self._requests, self._seconds, self._tokens, *([self._cost] if has_prices else [])]
+        self.has_prices = has_prices
+        self.is_shown = is_shown
         # Every series is there from the start: Prometheus cannot see the first step of one that appears.
         for result in JudgeResult:
             self._requests.labels(result.value)
@@ -52,7 +56,15 @@ class JudgeMetrics:
         self._tokens.labels("completion").inc(usage.completion_tokens or 0)
         self._cost.inc(usage.cost or 0.0)
 
+    def calls(self) -> tuple[float, float]:
+        """The requests that failed, and all that were sent."""
+        samples = [sample for family in self._requests.collect() for sample in family.samples]
+        counts = {s.labels["result"]: s.value for s in samples if s.name.endswith("_total")}
+        sent = sum(count for result, count in counts.items() if result != NOT_SENT)
+        return sent - counts[JudgeResult.OK], sent
+
     def families(self) -> Iterator[Metric]:
         """Every family of this moment."""
-        for family in self._families:
-            yield from family.collect()
+        if self.is_shown:
+            for family in (self._requests, self._seconds, self._tokens, *([self._cost] if self.has_prices else [])):
+                yield from family.collect()

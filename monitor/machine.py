@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -113,10 +113,12 @@ class AlertPolicy:
 
     `routes` are the channels of each severity (one without an entry is told nowhere). `inhibited_by` names the open
     incident (of the whole suite) that keeps this scope from *opening* one. `flapping_opens` is at least 1.
+    `windows` are of the silences of the moment; `planned` gives the maintenance window that holds at a time.
     """
 
     routes: Mapping[Severity, tuple[str, ...]]
     windows: tuple[Window, ...] = ()
+    planned: Callable[[datetime], Window | None] = lambda _: None
     inhibited_by: str | None = None
     escalations: tuple[Escalation, ...] = ()
     remind_every: timedelta = timedelta(hours=4)
@@ -132,7 +134,8 @@ class AlertPolicy:
 
     def window(self, now: datetime) -> Window | None:
         """The window that suppresses alerting now; None: none does."""
-        return next((window for window in self.windows if window.starts_at <= now < window.ends_at), None)
+        silence = next((window for window in self.windows if window.starts_at <= now < window.ends_at), None)
+        return silence or self.planned(now)
 
     def channels(self, severity: Severity) -> tuple[str, ...]:
         """Who is told of an incident this severe."""

@@ -23,16 +23,21 @@ from monitor.check import CheckRecord, CheckStatus, CheckSummary, Conversation, 
 from monitor.fidelity import Fidelity
 from monitor.incident import NotificationStatus
 from monitor.machine import NotificationKind
+from monitor.rules.monitor import SUITE as MONITOR
 from monitor.transcript import Outcome
 
 PREFIX = "assistant_monitor_"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
 LIVE_HELP = {
+    "config_loaded_timestamp_seconds": "Unix time at which the configuration in force was read last.",
+    "config_reload_success": "1 if the newest reload of the configuration was taken, or none was asked for; else 0.",
     "engine_ready": "1 while the user model's server answers, else 0.",
     "engine_restarts_total": "Times that the daemon started its engine child again.",
     "engine_unloaded": "1 while the engine child is ended on purpose, until somebody wants it, else 0.",
     "heartbeat_age_seconds": "Time since the daemon's loop last made progress.",
+    "spool_entries": "Checks that wait for the database to come back.",
+    "spool_lost_total": "Checks that could not be kept for it, or came too late.",
     "store_reachable": "1 if the newest transaction found the database there and whole, else 0.",
 }
 RESERVED = frozenset(PREFIX + name.removesuffix("_total") for name in LIVE_HELP)
@@ -88,24 +93,38 @@ class Metrics:
     ) -> None:
         self._live = live
         self._engines = engines
-        self._channels = channels
+        self._channels: Collection[str] = ()
+        self._suites: set[str] = set()
         self._snapshot: Snapshot | None = None
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        self._reply = self._histogram("assistant_reply_duration_seconds", "Request to the end of the reply.", suites)
+        self._reply = self._histogram("assistant_reply_duration_seconds", "Request to the end of the reply.")
         self._first_token = self._histogram(
-            "assistant_first_token_seconds", "Request to the first text of a streamed reply.", suites
+            "assistant_first_token_seconds", "Request to the first text of a streamed reply."
         )
         self._user_turn = self._histogram(
-            "user_turn_duration_seconds", "Time that the user model took over a turn, tries and all.", suites
+            "user_turn_duration_seconds", "Time that the user model took over a turn, tries and all."
         )
+        self.watch(suites, channels)
 
     @property
     def snapshot(self) -> Snapshot | None:
         """The snapshot published last; None before the first one."""
         return self._snapshot
+
+    def watch(self, suites: Collection[str], channels: Collection[str]) -> None:
+        """Show these suites and channels, and nothing of the times of suites that are not among them.
+
+        Every suite is there from the start, at 0: Prometheus cannot see the first step of a series that appears.
+        """
+        for times in (self._reply, self._first_token, self._user_turn):
+            for gone in self._suites.difference(suites):
+                times.remove(gone)
+            for suite in suites:
+                times.labels(suite)
+        self._suites, self._channels = {*suites}, channels
 
     def publish(self, snapshot: Snapshot) -> None:
         """Show this snapshot from the next scrape on."""
@@ -113,6 +132,7 @@ class Metrics:
 
     def observe(self, suite: str, conversation: Conversation) -> None:
         """Count the times of a conversation that ended."""
+        self._suites.add(suite)  # the check may go on that began before `watch` was told that its suite is gone
         for turn in conversation.transcript.assistant_turns:
             _observe(self._reply, suite, turn.latency_seconds)
             _observe(self._first_token, suite, turn.first_token_seconds)
@@ -146,12 +166,8 @@ class Metrics:
             if snapshot.canaries is not None:
                 yield from _canary_gauges(snapshot.canaries, snapshot.taken_at)
 
-    def _histogram(self, name: str, text: str, suites: Collection[str]) -> Histogram:
-        """Every suite is there from the start, at 0: Prometheus cannot see the first step of a series that appears."""
-        made = Histogram(PREFIX + name, text, ("suite",), buckets=SECONDS, registry=self._registry)
-        for suite in suites:
-            made.labels(suite)
-        return made
+    def _histogram(self, name: str, text: str) -> Histogram:
+        return Histogram(PREFIX + name, text, ("suite",), buckets=SECONDS, registry=self._registry)
 
 
 def _mean(group: Group | None) -> float | None:
@@ -193,6 +209,12 @@ def _suite_gauges(suites: tuple[SuiteSnapshot, ...]) -> Iterator[Metric]:
         "Unix time at which the newest valid check started.",
         ("suite",),
         (((suite,), check.started_at.timestamp()) for suite, check, _ in valid),
+    )
+    yield _gauge(
+        "suite_paused",
+        "1 while the suite's assistant is switched off on purpose, else 0.",
+        ("suite",),
+        (((s.suite,), float(s.watched.is_paused)) for s in suites),
     )
     yield from _newest_check_gauges(suites)
 
@@ -299,7 +321,7 @@ def _totals(snapshot: Snapshot, channels: Collection[str]) -> Iterator[Metric]:
         "incidents_open",
         "Incidents that are open.",
         ("suite",),
-        (((suite,), snapshot.incidents_open.get(suite, 0)) for suite in suites),
+        (((suite,), snapshot.incidents_open.get(suite, 0)) for suite in (*suites, MONITOR)),
     )
 
 

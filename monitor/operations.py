@@ -5,15 +5,15 @@ All methods block and may raise StoreFailure. An alert that moves meanwhile is r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
 from monitor.audit import AuditEntry
 from monitor.briefing import Surroundings
-from monitor.closing import Known, changes_of, removals
-from monitor.errors import NotThere, StaleWrite
+from monitor.closing import Known, changes_of, overall_scope, removals
+from monitor.errors import NotThere, OverAlready, StaleWrite
 from monitor.incident import Incident
 from monitor.machine import (
     Ack,
@@ -23,33 +23,66 @@ from monitor.machine import (
     MaintenanceEnded,
     Phase,
     Resolved,
+    RuleRemoved,
     Silenced,
     Tick,
 )
+from monitor.maintenance import Maintenance
+from monitor.rules import intent, regression
+from monitor.rules.decide import without_baseline
 from monitor.rules.policy import RulesPolicy
-from monitor.store import AlertChanges, Store
+from monitor.store import AlertChanges, Baseline, Store, joined
 from monitor.suppression import Silence, windows_of
+from monitor.verdict import Finding, Verdict
 
 STEP_TRIES = 5
+EventsOf = Callable[[AlertState], Sequence[Event]]
+"""What happens to an alert, by how it stands when it is stepped."""
+
+OF_BASELINE = (regression.NAME, intent.NAME)
+NEW_BASELINE = "closed: new baseline"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operations:
-    """`policy_of` and `rules_of` tell what holds for a scope; `rules_of` gives None for one that is not watched."""
+    """`policy_of` and `rules_of` tell what holds for a scope; `rules_of` gives None for one that is not watched.
+    `maintenance` is what is planned, to be shown; policies know it.
+    """
 
     store: Store
     policy_of: Callable[[str], AlertPolicy]
     rules_of: Callable[[str], RulesPolicy | None]
     surroundings: Surroundings
     now: Callable[[], datetime]
+    maintenance: Sequence[Maintenance] = ()
 
     def tick(self) -> int:
         """Let time act on every open incident: reminders, escalation, windows that ended; how many moved."""
         return self._step_firing(lambda _: [Tick()])
 
-    def retire(self) -> int:
-        """End what the configuration no longer watches: whoever was paged is told; how many moved."""
-        return self._step_firing(lambda state: removals(state, self.rules_of(state.scope)))
+    def retire(self, *, spared: Collection[str] = ()) -> int:
+        """End what the configuration no longer watches: whoever was paged is told; how many moved.
+
+        What a check of a `spared` suite may still bring up again is left for later.
+        """
+
+        def gone(state: AlertState) -> Sequence[Event]:
+            is_spared = state.scope.rpartition("/")[0] in spared
+            return () if is_spared else removals(state, self.rules_of(state.scope))
+
+        return self._step_firing(gone)
+
+    def judge(self, verdicts: Sequence[Verdict]) -> int:
+        """Step alerts by verdicts that no check made; how many moved. A recovery is told to whom it concerns alone."""
+        states = {state.scope: state for state in self.store.alert_states()}
+        said: dict[str, list[Verdict]] = {}
+        for verdict in verdicts:
+            known = states.get(verdict.scope)
+            breached = {breach.rule for breach in known.breaches} if known else set()
+            is_over = verdict.finding is Finding.RECOVERED and verdict.rule in breached
+            if verdict.finding is Finding.BREACH or is_over:
+                said.setdefault(verdict.scope, []).append(verdict)
+        return sum(self._step(scope, _always(found)) for scope, found in said.items())
 
     def acknowledge(self, incident_id: str, *, by: str, lasting: timedelta) -> Incident:
         """Take an open incident for a while: no reminder and no escalation meanwhile. Raises NotThere."""
@@ -83,28 +116,67 @@ class Operations:
         self._step_firing(lambda state: [MaintenanceEnded()] if ended.concerns(state.scope) else [])
         return ended
 
+    def rebaseline(self, suite: str, *, by: str, reason: str) -> Baseline:
+        """Let the rules of a suite learn anew what is usual, under its newest epoch; what they found so far is moot.
+
+        Raises NotThere for a suite that is not watched or has no baseline yet.
+        """
+        if self.rules_of(overall_scope(suite)) is None:
+            raise NotThere(f"there is no suite {suite}; `validate` shows those that there are")
+        for left in reversed(range(STEP_TRIES)):
+            before = self.store.newest_baseline(suite)
+            if before is None:
+                raise NotThere(f"{suite} has no baseline yet; its first checks take one")
+            now = self.now()
+            memory = without_baseline(before.memory)
+            after = replace(before, version=before.version + 1, at=now, memory=memory)
+            try:
+                self.store.rebaseline(after, self._made_moot(suite, before.epoch, by, reason))
+            except StaleWrite:
+                if not left:
+                    raise
+            else:
+                return after
+        raise AssertionError("unreachable")
+
+    def note_reload(self, *, by: str, is_refused: bool) -> None:
+        """Record that somebody had the configuration read anew."""
+        self.store.append_audit(self._entry(by, "configuration.reload", "", "refused" if is_refused else ""))
+
+    def _made_moot(self, suite: str, epoch: str, by: str, reason: str) -> AlertChanges:
+        """The end of everything that was found by comparing with the old baseline, and who wanted that."""
+        moot = [state.scope for state in self._firing() if state.scope.rpartition("/")[0] == suite]
+        told = f"epoch {epoch}: {reason}" if reason else f"epoch {epoch}"
+        entry = AlertChanges(audit=(self._entry(by, "baseline.restart", suite, told),))
+        return joined([*(self._changes(scope, _moot) for scope in moot), entry])
+
+    def _firing(self) -> list[AlertState]:
+        return [state for state in self.store.alert_states() if state.phase is Phase.FIRING]
+
     def _on(self, incident_id: str, event: Event, action: str, by: str, detail: str) -> Incident:
         incident = self.store.incident(incident_id)
-        if incident is None or incident.closed_at is not None:
-            what = "is closed already" if incident else "is not there"
-            raise NotThere(f"incident {incident_id} {what}; `incidents list` shows the open ones")
-        self._step(incident.scope, [event], self._entry(by, action, incident_id, detail))
+        if incident is None:
+            raise NotThere(f"incident {incident_id} is not there; `incidents list` shows the open ones")
+
+        def aimed(state: AlertState) -> list[Event]:
+            # The scope may have another incident by now, which nobody has seen yet.
+            if state.phase is not Phase.FIRING or state.incident_id != incident_id:
+                raise OverAlready(f"incident {incident_id} is closed already; `incidents list` shows the open ones")
+            return [event]
+
+        self._step(incident.scope, aimed, self._entry(by, action, incident_id, detail))
         return self.store.incident(incident_id) or incident
 
     def _entry(self, by: str, action: str, subject: str, detail: str) -> AuditEntry:
         return AuditEntry(at=self.now(), actor=by, action=action, subject=subject, detail=detail)
 
-    def _step_firing(self, events_of: Callable[[AlertState], Iterable[Event]]) -> int:
-        moved = 0
-        for state in self.store.alert_states():
-            if state.phase is Phase.FIRING and (events := [*events_of(state)]):
-                moved += self._step(state.scope, events)
-        return moved
+    def _step_firing(self, events_of: EventsOf) -> int:
+        return sum(self._step(state.scope, events_of) for state in self._firing() if events_of(state))
 
-    def _step(self, scope: str, events: Sequence[Event], entry: AuditEntry | None = None) -> bool:
+    def _step(self, scope: str, events_of: EventsOf, entry: AuditEntry | None = None) -> bool:
         """Whether the alert moved. A deed is recorded even where it moved nothing."""
         for left in reversed(range(STEP_TRIES)):
-            changes = self._changes(scope, events)
+            changes = self._changes(scope, events_of)
             if entry is not None:
                 changes = replace(changes, audit=(entry,))
             try:
@@ -117,9 +189,19 @@ class Operations:
                 return bool(changes.states)
         raise AssertionError("unreachable")
 
-    def _changes(self, scope: str, events: Sequence[Event]) -> AlertChanges:
+    def _changes(self, scope: str, events_of: EventsOf) -> AlertChanges:
         state, now = self.store.alert_state(scope), self.now()
         incident = self.store.incident(state.incident_id) if state.incident_id else None
         windows = windows_of(scope, self.store.silences(lasting_at=now))
         policy = replace(self.policy_of(scope), windows=windows)
-        return changes_of(events, Known(state=state, incident=incident), policy, self.surroundings, now)
+        return changes_of(events_of(state), Known(state=state, incident=incident), policy, self.surroundings, now)
+
+
+def _always(events: Sequence[Event]) -> EventsOf:
+    return lambda _: events
+
+
+def _moot(state: AlertState) -> list[RuleRemoved]:
+    """What an alert has of the old baseline."""
+    found = [breach.rule for breach in state.breaches if breach.rule in OF_BASELINE]
+    return [RuleRemoved(rule=rule, reason=NEW_BASELINE) for rule in found]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Mapping
 
 
@@ -26,6 +27,10 @@ class ServiceManager:
     def ready(self, status: str) -> None:
         """It does its work."""
         self._send("READY=1", f"STATUS={status}")
+
+    def reloading(self) -> None:
+        """It reads its configuration anew; `ready` says that it is done."""
+        self._send("RELOADING=1", f"MONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
 
     def starting(self, status: str, extend_seconds: float) -> None:
         """It is still starting, and will be for at least another `extend_seconds`."""

@@ -8,9 +8,13 @@ from datetime import timedelta
 import pytest
 
 from monitor.canary import CanaryRun, CanaryState, measured
+from monitor.check import CheckStatus
+from monitor.errors import AssistantFailure
 from monitor.metrics import Metrics
 from monitor.notify.pagerduty import event
 from monitor.notify.slack_blocks import render
+from monitor.rules.mean import MeanPolicy
+from monitor.rules.policy import AvailabilityPolicy, RulesPolicy
 from monitor.web.pages import pages_app
 from tests.fixtures.checking import BAD, Checking
 from tests.notify.samples import make_message
@@ -19,6 +23,7 @@ from tests.test_canary import BASELINE, run, sixty
 from tests.test_metrics import scrape, series
 from tests.web.examples import MemoryRecords, client, snapshot
 
+AWAY_TOO = replace(RulesPolicy.only_mean(MeanPolicy(threshold=0.7), rounds=2), availability=AvailabilityPolicy())
 FALLEN = run(sixty({"g0": 0.1, "g7": 0.2, "b3": 0.8}), BASELINE)
 
 
@@ -62,7 +67,6 @@ async def test_the_overview_is_silent_without_them() -> None:
         (None, BASELINE, None),
         (60.0, None, CanaryState.UNKNOWN),
         (60.0, BASELINE, CanaryState.HEALTHY),
-        (60.0, FALLEN, CanaryState.SICK),
         (60.0, replace(BASELINE, epoch="e0"), CanaryState.UNKNOWN),
     ],
 )
@@ -76,6 +80,20 @@ async def test_an_alert_tells_whether_the_monitor_itself_is_well(
     await checking.run(replace(check, decision=replace(check.decision, canary_seconds=every)))
     (incident,) = checking.store.incidents()
     assert checking.store.notifications(incident.id)[0].alert.canaries is told
+
+
+async def test_a_sick_monitor_pages_for_an_assistant_that_is_away_and_for_nothing_else(checking: Checking) -> None:
+    decision = replace(checking.check().decision, canary_seconds=60.0, rules=AWAY_TOO)
+    check = replace(checking.check(), decision=decision)
+    checking.store.save_canary_run(FALLEN)
+    checking.answers(BAD)
+    assert (await checking.run(check)).status is CheckStatus.INCONCLUSIVE
+    assert checking.store.incidents() == []
+    checking.answers(AssistantFailure("connection_failed"))
+    done = await checking.run(check)
+    (incident,) = checking.store.incidents()
+    assert (done.status, incident.rule) == (CheckStatus.INCONCLUSIVE, "availability")
+    assert checking.store.notifications(incident.id)[0].alert.canaries is CanaryState.SICK
 
 
 def test_messages_tell_it_and_are_silent_where_canaries_are_off() -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import cycle
+
+import pytest
 
 from monitor.alert import step
 from monitor.briefing import Surroundings
+from monitor.check import CheckStatus
 from monitor.closing import Known, changes_of, removals
 from monitor.errors import AssistantFailure
 from monitor.incident import Incident
 from monitor.machine import AlertPolicy, AlertState, NotificationKind, RuleRemoved
-from monitor.rules.policy import RulesPolicy
+from monitor.rules import nodata
+from monitor.rules.policy import RegressionPolicy, RoundsPolicy, RulesPolicy
 from monitor.store import AlertChanges
 from monitor.verdict import Finding, Severity, Verdict
-from tests.fixtures.checking import Checking
+from tests.fixtures.checking import BAD, GOOD, Checking
 from tests.parties import T0
 
 POLICY = AlertPolicy.everywhere("slack", "pagerduty")
@@ -21,6 +26,7 @@ HOME = Surroundings(app="app", environment="prod", base_url=None)
 BREACH = Verdict(
     scope="shop/overall", rule="mean", finding=Finding.BREACH, severity=Severity.CRITICAL, reason="average 0.30"
 )
+NODATA = nodata.judge("s", 10.0, nodata.Patience(limit_seconds=9.0, check_seconds=1.0), None)
 INCIDENT = Incident(
     id="i1",
     scope="shop/overall",
@@ -88,3 +94,53 @@ async def test_a_message_tells_the_interval_and_how_often_the_assistant_failed(c
     assert (alert.error_share, alert.error_share_before) == (1.0, 0.0)
     assert alert.interval is not None
     assert alert.interval[0] == 0.0 < alert.interval[1] < 0.7
+
+
+async def test_a_message_tells_how_much_slower_the_assistant_answers(checking: Checking) -> None:
+    await checking.run()
+    checking.answers(BAD)
+    checking.assistant.latency_seconds = 4.0
+    await checking.run()
+    alert = checking.store.notifications()[0].alert
+    assert (alert.latency_seconds, alert.latency_seconds_before) == (4.0, 0.5)
+
+
+async def test_a_message_tells_how_far_the_average_fell_and_since_when(checking: Checking) -> None:
+    answers = cycle([BAD, GOOD])
+    checking.assistant.answer = lambda _: next(answers)
+    rounds = RoundsPolicy(least=4, most=4)
+    rules = RulesPolicy(rounds=rounds, quality=None, regression=RegressionPolicy(drop=0.4), intent=None)
+    check = checking.check(at_once=1)
+    check = replace(check, decision=replace(check.decision, rules=rules))
+    for _ in range(12):
+        await checking.run(check)
+    checking.answers(BAD)
+    began = checking.clock.at
+    for _ in range(12):
+        await checking.run(check)
+    alert = checking.store.notifications()[0].alert
+    assert alert.drop == pytest.approx(0.75, abs=0.01), "all that the heavier intent had, and none of the other's"
+    assert alert.onset_at is not None
+    assert alert.onset_at >= began
+
+
+async def test_a_valid_check_ends_what_was_told_because_none_came_in_its_own_transaction(checking: Checking) -> None:
+    told = step(AlertState(scope="s/overall"), NODATA, POLICY, T0, "i1")[0]
+    incident = replace(INCIDENT, scope="s/overall", rule="nodata", opened_by_check=None)
+    checking.store.change_alerts(AlertChanges(states=(told,), opened=(incident,)))
+    checking.answers(AssistantFailure("rate_limited"))
+    assert (await checking.run()).status is CheckStatus.INCONCLUSIVE
+    assert [breach.rule for breach in checking.store.alert_state("s/overall").breaches] == ["nodata"]
+    checking.answers(GOOD)
+    check = await checking.run()
+    (closed,) = checking.store.incidents()
+    assert (closed.closed_by_check, closed.close_reason) == (check.id, "a valid check came")
+
+
+async def test_a_bad_check_keeps_open_what_began_because_no_check_came(checking: Checking) -> None:
+    told = step(AlertState(scope="s/overall"), NODATA, POLICY, T0, "i1")[0]
+    incident = replace(INCIDENT, scope="s/overall", rule="nodata", opened_by_check=None)
+    checking.store.change_alerts(AlertChanges(states=(told,), opened=(incident,)))
+    checking.answers(BAD)
+    await checking.run()
+    assert [breach.rule for breach in checking.store.alert_state("s/overall").breaches] == ["mean"]

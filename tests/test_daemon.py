@@ -8,20 +8,25 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
 from monitor.assistants.contract import Reply
+from monitor.audit import AuditEntry
 from monitor.check import CheckStatus, Conversation, Slot
-from monitor.daemon import Daemon, Pulse, ScheduledCheck
+from monitor.daemon import Daemon, ScheduledCheck
 from monitor.delivery import Sender
 from monitor.errors import EngineFailure, StoreUnavailable
+from monitor.pulse import Pulse
 from monitor.schedule import Every
 from monitor.sdnotify import ServiceManager
 from monitor.store import Closing, Store
+from monitor.suppression import Silence
 from monitor.transcript import ReportedCall, ToolCall
 from tests.fixtures.checking import Checking
+from tests.keeping.away import Away, CutStore
 from tests.parties import T0, EchoAssistant
 
 HOUR = timedelta(hours=1)
@@ -253,14 +258,44 @@ class RemembersLeases(Store):
         return super().claim_slot(*args, **kwargs)
 
 
-async def test_a_slot_is_held_while_its_check_waits_for_its_user_too(clockwork: Clockwork) -> None:
+async def test_a_slot_is_held_for_a_short_lease_however_long_its_check_may_take(clockwork: Clockwork) -> None:
     daemon = clockwork.daemon()
-    daemon.suites = {"s": replace(daemon.suites["s"], user_wait_seconds=900)}
     clockwork.checking.store.__class__ = RemembersLeases
     await daemon.tick()
     await finish(daemon)
-    (lease,) = RemembersLeases.leases
-    assert lease > 900 + daemon.suites["s"].check.suite.timeout_seconds
+    assert RemembersLeases.leases == [120.0]
+
+
+async def test_what_was_kept_is_replayed_before_a_check_starts(clockwork: Clockwork, tmp_path: Path) -> None:
+    away = Away(tmp_path, clockwork.checking)
+    kept = await away.run_cut_off()
+    daemon = clockwork.daemon()
+    daemon.keeper = away.keeper
+    away.come_back()
+    away.assistant.store = None
+    await daemon.tick()
+    assert not daemon.running
+    await away.keeper.replay()
+    await daemon.tick()
+    await finish(daemon)
+    assert clockwork.slots() == [(None, kept.status), (T0, CheckStatus.HEALTHY)]
+
+
+async def test_a_daemon_starts_while_nothing_can_be_written_and_settles_later(
+    clockwork: Clockwork, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = clockwork.checking.store
+    store.__class__ = CutStore
+    store.is_away = True  # type: ignore[attr-defined]
+    daemon = clockwork.daemon()
+    await daemon._settle_or_wait()
+    await daemon.tick()
+    await daemon.tick()
+    assert caplog.text.count("slots_not_claimed") == 1
+    store.is_away = False  # type: ignore[attr-defined]
+    await daemon.tick()
+    await finish(daemon)
+    assert clockwork.slots() == [(T0, CheckStatus.HEALTHY)]
 
 
 async def test_reported_tool_calls_are_forgotten_after_a_day(clockwork: Clockwork) -> None:
@@ -270,3 +305,40 @@ async def test_reported_tool_calls_are_forgotten_after_a_day(clockwork: Clockwor
     clockwork.at = T0 + 25 * HOUR
     await clockwork.daemon().forget_old()
     assert [report.id for report in store.reported("c")] == ["1"]
+
+
+async def test_silences_and_deeds_are_forgotten_after_their_time(clockwork: Clockwork) -> None:
+    store = clockwork.checking.store
+    for number in range(2):
+        at = T0 + number * 720 * HOUR
+        silence = Silence(
+            id=str(number), scope_pattern="*", created_by="ann", reason="x", starts_at=at, ends_at=at + HOUR
+        )
+        store.add_silence(silence, AuditEntry(at=at, actor="ann", action="silence.add", subject=str(number)))
+    clockwork.at = T0 + 95 * 24 * HOUR
+    daemon = clockwork.daemon()
+    daemon.retention_days, daemon.audit_days = 90, 60
+    await daemon.forget_old()
+    assert [silence.id for silence in store.silences()] == ["1"]
+    assert store.audit() == []
+
+
+async def test_a_check_that_runs_goes_on_while_its_suite_is_given_up(clockwork: Clockwork) -> None:
+    clockwork.checking.assistant = gate = Gate()
+    daemon = clockwork.daemon()
+    await daemon.tick()
+    await gate.is_asked.wait()
+    (going_on,) = await daemon.follow({}, None, 60.0)
+    assert daemon.busy == ("s",)
+    gate.is_open.set()
+    await going_on
+    clockwork.at += HOUR
+    await daemon.tick()
+    assert len(clockwork.slots()) == 1
+
+
+async def test_a_suite_is_not_given_up_in_the_middle_of_a_tick(clockwork: Clockwork) -> None:
+    daemon = clockwork.daemon()
+    _, going_on = await asyncio.gather(daemon.tick(), daemon.follow({}, None, 60.0))
+    assert len(going_on) == 1
+    await finish(daemon)

@@ -19,6 +19,7 @@ from monitor.scorers.task import Task
 from monitor.studies.canaries import SAID_AT, CanaryStudy, canary_case
 from monitor.studies.canaries import Canary as Stored
 from monitor.studies.measure import CaseScoring
+from monitor.studies.watch import CanaryWatch
 from tests.fixtures.checking import Checking
 from tests.parties import intent
 from tests.test_daemon import Clockwork, Gate
@@ -80,17 +81,23 @@ def broken(clock: Clockwork, error: Exception) -> Broken:
     return Broken(store=whole.store, scoring=whole.scoring, epoch="e1", canaries=(), now=whole.now, error=error)
 
 
-def daemon(clock: Clockwork, canaries: CanaryStudy) -> Daemon:
-    return replace(clock.daemon(), canaries=canaries, canary_seconds=0.01)
+def beside(daemon: Daemon, canaries: CanaryStudy | None, every_seconds: float = 0.01) -> CanaryWatch:
+    return CanaryWatch(
+        study=canaries,
+        every_seconds=every_seconds,
+        checks=lambda: daemon.running,
+        clock=daemon.pulse.clock,
+        on_scored=daemon.news.set,
+    )
 
 
 async def test_they_wait_until_no_check_runs(clock: Clockwork) -> None:
     clock.checking.assistant = gate = Gate()
-    watch = daemon(clock, study(clock))
-    await watch.tick()
+    daemon = clock.daemon()
+    await daemon.tick()
     await gate.is_asked.wait()
     task = Counting()
-    scoring = asyncio.create_task(watch.score_canaries(study(clock, task)))
+    scoring = asyncio.create_task(beside(daemon, None).score(study(clock, task)))
     for _ in range(50):
         await asyncio.sleep(0)
     assert task.count == 0
@@ -102,14 +109,14 @@ async def test_they_wait_until_no_check_runs(clock: Clockwork) -> None:
 
 async def test_where_checks_never_pause_they_go_on_after_a_while(clock: Clockwork) -> None:
     clock.checking.assistant = gate = Gate()
-    watch = daemon(clock, study(clock))
-    await watch.tick()
+    daemon = clock.daemon()
+    await daemon.tick()
     await gate.is_asked.wait()
     times = iter([0.0])
-    watch.pulse.clock = lambda: next(times, 1e9)
-    assert await watch.score_canaries(study(clock))
+    daemon.pulse.clock = lambda: next(times, 1e9)
+    assert await beside(daemon, None).score(study(clock))
     gate.is_open.set()
-    await asyncio.gather(*watch.running)
+    await asyncio.gather(*daemon.running)
 
 
 @pytest.mark.parametrize(
@@ -123,13 +130,13 @@ async def test_a_failure_is_logged_and_stops_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        assert not await daemon(clock, study(clock)).score_canaries(broken(clock, error))
+        assert not await beside(clock.daemon(), None).score(broken(clock, error))
     assert [record.getMessage() for record in caplog.records] == [told]
 
 
 async def test_they_come_again_whatever_became_of_them(clock: Clockwork) -> None:
     failing = broken(clock, StoreUnavailable("away"))
-    watching = asyncio.create_task(daemon(clock, failing).watch_canaries(failing))
+    watching = asyncio.create_task(beside(clock.daemon(), failing).run())
     await asyncio.wait_for(failing.thrice.wait(), 20)
     watching.cancel()
     assert set(failing.tries) == {1}
@@ -139,10 +146,31 @@ async def test_a_sick_monitor_is_logged_as_an_error_and_published(
     clock: Clockwork,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    watch = daemon(clock, study(clock))
+    daemon = clock.daemon()
     with caplog.at_level(logging.INFO):
-        assert await watch.score_canaries(study(clock))
+        assert await beside(daemon, None).score(study(clock))
     (record,) = [record for record in caplog.records if record.getMessage().startswith("canaries_scored")]
     assert record.levelno == logging.ERROR
     assert "the AUC is 0.500" in record.getMessage()
-    assert watch.news.is_set()
+    assert daemon.news.is_set()
+
+
+async def test_a_new_epoch_is_scored_at_once_and_the_same_one_in_its_time(clock: Clockwork) -> None:
+    first, same, other = Counting(), Counting(), Counting()
+    daemon = clock.daemon()
+    watch = beside(daemon, study(clock, first), 3600.0)
+    watching = asyncio.create_task(watch.run())
+    await until(daemon.news.is_set)
+    await asyncio.sleep(0.01)
+    watch.follow(study(clock, same), 3600.0)
+    watch.follow(replace(study(clock, other), epoch="e2"), 3600.0)
+    await until(lambda: other.count == 2)
+    assert same.count == 0
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not is_so():  # noqa: ASYNC110  a database announces nothing
+            await asyncio.sleep(0.01)

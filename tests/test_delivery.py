@@ -58,6 +58,13 @@ def claimed(head: Notification, *followers: Notification) -> Claim:
     return Claim(notification=head, followers=followers, opened=None, owner="a")
 
 
+def test_what_needs_nobody_to_act_pages_nobody_except_for_a_dead_letter() -> None:
+    letter = replace(row(INFO), dedup_key=LETTER_KEY)
+    assert plan(claimed(row(INFO)), None, supports_info=True) == Send(INFO)
+    assert plan(claimed(row(INFO)), None, supports_info=False) == Supersede()
+    assert plan(claimed(letter), None, supports_info=False) == Send(INFO)
+
+
 @pytest.mark.parametrize("supports_info", [True, False])
 def test_an_open_never_attempted_and_already_over_is_dropped(supports_info: bool) -> None:
     assert plan(claimed(row(OPEN), row(RESOLVE)), None, supports_info=supports_info) == Supersede()
@@ -77,7 +84,7 @@ def test_the_end_of_what_was_never_told_is_information_or_nothing(opening: Notif
     assert plan(claim, opening, supports_info=False) == Supersede()
 
 
-@pytest.mark.parametrize("kind", IN_BETWEEN)
+@pytest.mark.parametrize("kind", sorted(IN_BETWEEN))
 def test_what_is_said_in_between_is_dropped_once_the_end_waits(kind: NotificationKind) -> None:
     opening = row(OPEN, SENT, 1)
     assert plan(claimed(row(kind)), opening, supports_info=True) == Send(kind)
@@ -85,7 +92,7 @@ def test_what_is_said_in_between_is_dropped_once_the_end_waits(kind: Notificatio
     assert plan(claimed(row(kind, attempts=1), row(RESOLVE)), opening, supports_info=True) == Send(kind)
 
 
-@pytest.mark.parametrize("kind", IN_BETWEEN)
+@pytest.mark.parametrize("kind", sorted(IN_BETWEEN))
 @pytest.mark.parametrize("opening", [row(OPEN, SUPERSEDED), row(OPEN, DEAD, 1, "refused: invalid_auth")])
 def test_nothing_is_said_of_what_a_channel_was_never_told(kind: NotificationKind, opening: Notification) -> None:
     assert plan(claimed(row(kind)), opening, supports_info=True) == Supersede()

@@ -161,3 +161,32 @@ async def test_real_channels_tell_an_incident_and_its_end(world: World, receiver
     assert [kind for channel, kind in told if channel == "slack"] == ["open", "resolve"]
     assert [kind for channel, kind in told if channel == "pagerduty"] == ["open", "open", "resolve"]
     assert {delivery["dedup_key"] for delivery in receivers.deliveries()} == {KEY}
+
+
+async def test_a_channel_that_comes_while_it_sends_is_served_and_one_that_goes_is_told_of_on_it(world: World) -> None:
+    sender, stop = world.sender(notifiers={"slack": world.slack}), asyncio.Event()
+    world.open("slack")
+
+    def hand_over() -> None:
+        sender.follow({"pagerduty": world.pagerduty})
+        world.close()
+
+    world.slack.before_answer = hand_over
+    async with asyncio.timeout(20):
+        await asyncio.gather(sender.run(stop), stop_when(lambda: bool(world.pagerduty.sent), stop))
+    (told,) = world.pagerduty.sent
+    assert (told.kind.value, "slack could not be told (resolve)" in told.alert.title) == ("info", True)
+
+
+async def test_what_is_on_its_way_can_be_waited_for(world: World) -> None:
+    world.slack.gate = asyncio.Event()
+    world.open("slack")
+    sender = world.sender()
+    sending = asyncio.create_task(sender.run_once("slack"))
+    while not world.slack.sent:  # noqa: ASYNC110  a database announces nothing
+        await asyncio.sleep(0)
+    ending = asyncio.create_task(sender.finish_under_way())
+    await asyncio.sleep(0)
+    assert not ending.done()
+    world.slack.gate.set()
+    await asyncio.gather(sending, ending)

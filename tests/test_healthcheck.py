@@ -61,6 +61,8 @@ async def test_a_mean_comes_with_its_standard_error(checking: Checking) -> None:
     summary = (await checking.run()).summary
     assert summary is not None
     assert summary.standard_error == stratified_standard_error([(1.0, [1.0, 1.0]), (3.0, [1.0, 1.0])])
+    assert summary.clustered_error == 0.0
+    assert summary.latency_seconds == 0.5
 
 
 async def test_means_are_weighted_over_intents_and_count_errors_as_zero(checking: Checking) -> None:

@@ -54,3 +54,17 @@ def test_without_prices_there_is_no_cost() -> None:
     judging = JudgeMetrics(has_prices=False)
     judging.observe(JudgeResult.OK, 0.3, JudgeUsage(calls=1, prompt_tokens=900))
     assert "cost_total" not in scrape(judging)
+
+
+def test_without_a_judge_nothing_is_shown() -> None:
+    judging = JudgeMetrics(is_shown=False)
+    judging.observe(JudgeResult.OK, 0.1, None)
+    assert [*judging.families()] == []
+
+
+def test_requests_that_failed_are_counted_among_those_that_were_sent() -> None:
+    judging = JudgeMetrics()
+    assert judging.calls() == (0, 0)
+    for result in (JudgeResult.OK, JudgeResult.TIMEOUT, JudgeResult.BUDGET, JudgeResult.REFUSED):
+        judging.observe(result, 0.1, None)
+    assert judging.calls() == (2, 3)

@@ -122,6 +122,7 @@ def test_a_suite_without_a_check_has_its_threshold_and_no_invented_numbers() -> 
     )
     assert {name for name, labels in samples if ("suite", "new") in labels} == {
         f"{PREFIX}score_threshold",
+        f"{PREFIX}suite_paused",
         f"{PREFIX}incidents_open",
         f"{PREFIX}checks_total",
         f"{PREFIX}conversations_total",
@@ -278,3 +279,12 @@ def test_whether_the_newest_check_said_something_holds_while_another_one_runs(
 ) -> None:
     suite = replace(snapshot().suites[0], last=RUNNING, last_ended=replace(CHECK, status=status))
     assert scrape(snapshot(suite))[series("check_conclusive", suite="shop")] == conclusive
+
+
+def test_times_of_a_suite_that_is_watched_no_more_are_gone_and_a_new_one_begins_at_0() -> None:
+    metrics = Metrics(suites=["shop"])
+    metrics.watch(["store"], [])
+    metrics.observe("shop", conversation())  # its check went on
+    metrics.watch(["store"], [])
+    counts = [line for line in metrics.render()[0].decode().splitlines() if "reply_duration_seconds_count" in line]
+    assert counts == ['assistant_monitor_assistant_reply_duration_seconds_count{suite="store"} 0.0']

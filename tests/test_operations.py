@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from monitor.briefing import Surroundings
 from monitor.closing import Known, changes_of
-from monitor.errors import NotThere
+from monitor.errors import NotThere, OverAlready
 from monitor.incident import Incident
 from monitor.machine import AlertPolicy, AlertState, NotificationKind, Phase
 from monitor.operations import Operations
+from monitor.rules.memory import IntentMemory, Memory
 from monitor.rules.policy import RulesPolicy
-from monitor.store import Store
+from monitor.store import AlertChanges, Baseline, Store
 from monitor.suppression import windows_of
 from monitor.verdict import Finding, Severity, Verdict
-from tests.parties import Clock
+from tests.parties import T0, Clock
 
 SCOPE = "shop/overall"
 HOME = Surroundings(app="app", environment="prod", base_url=None)
@@ -40,10 +41,10 @@ class Alerting:
             now=self.clock,
         )
 
-    def open(self) -> Incident:
+    def open(self, *verdicts: Verdict) -> Incident:
         known = Known(state=self.store.alert_state(SCOPE))
         policy = replace(self.policy, windows=windows_of(SCOPE, self.store.silences(lasting_at=self.clock())))
-        self.store.change_alerts(changes_of([BREACH], known, policy, HOME, self.clock()))
+        self.store.change_alerts(changes_of(verdicts or [BREACH], known, policy, HOME, self.clock()))
         (incident,) = self.store.incidents(open_only=True)
         return incident
 
@@ -141,6 +142,101 @@ def test_what_is_watched_no_more_is_closed_and_told(sqlite_store: Store, rules: 
     assert alerting.told == [NotificationKind.OPEN, NotificationKind.RESOLVE]
 
 
+def test_what_a_check_may_still_bring_up_is_closed_later(sqlite_store: Store) -> None:
+    alerting = Alerting(sqlite_store, None)
+    alerting.open()
+    assert alerting.operations.retire(spared=["shop"]) == 0
+    assert alerting.operations.retire(spared=["other"]) == 1
+
+
 def test_what_is_watched_still_stays_open(alerting: Alerting) -> None:
     alerting.open()
     assert alerting.operations.retire() == 0
+
+
+REGRESSION = replace(BREACH, rule="regression", severity=Severity.WARNING, reason="average fell")
+
+
+def learned(store: Store, *, epoch: str = "e1", version: int = 1, hours: int = 0) -> Baseline:
+    memory = Memory(
+        intents={"print-1": IntentMemory(intent_id="returns", checks=42)},
+        good={"quality": 1, "regression": 1},
+        breached=frozenset({"quality", "regression"}),
+        is_rise_told=True,
+    )
+    baseline = Baseline(suite="shop", epoch=epoch, version=version, at=T0 + hours * HOUR, memory=memory)
+    store.rebaseline(baseline, AlertChanges())
+    return baseline
+
+
+def test_a_baseline_that_is_taken_anew_leaves_what_does_not_depend_on_it(alerting: Alerting) -> None:
+    learned(alerting.store)
+    after = alerting.operations.rebaseline("shop", by="ops", reason="new model")
+    assert after.memory == Memory(good={"quality": 1}, breached=frozenset({"quality"}))
+    assert alerting.store.baseline("shop", "e1") == after
+    (entry,) = alerting.store.audit()
+    assert (entry.actor, entry.action, entry.subject) == ("ops", "baseline.restart", "shop")
+    assert entry.detail == "epoch e1: new model"
+
+
+def test_the_newest_epoch_is_the_one_that_is_taken_anew(alerting: Alerting) -> None:
+    old = learned(alerting.store)
+    learned(alerting.store, epoch="e2", hours=4)
+    assert alerting.operations.rebaseline("shop", by="ops", reason="").epoch == "e2"
+    assert alerting.store.baseline("shop", "e1") == old
+
+
+def test_what_was_found_by_the_old_baseline_is_closed_and_told(alerting: Alerting) -> None:
+    learned(alerting.store)
+    incident = alerting.open(REGRESSION)
+    alerting.operations.rebaseline("shop", by="ops", reason="")
+    closed = alerting.store.incident(incident.id)
+    assert closed is not None
+    assert closed.close_reason == "closed: new baseline"
+    assert alerting.told == [NotificationKind.OPEN, NotificationKind.RESOLVE]
+
+
+def test_what_another_rule_found_stays_open(alerting: Alerting) -> None:
+    learned(alerting.store)
+    incident = alerting.open(REGRESSION, BREACH)
+    alerting.operations.rebaseline("shop", by="ops", reason="")
+    assert [breach.rule for breach in alerting.state.breaches] == ["quality"]
+    assert alerting.store.incidents(open_only=True)[0].id == incident.id
+
+
+@pytest.mark.parametrize(("suite", "why"), [("office", "no baseline yet"), ("nowhere", "there is no suite nowhere")])
+def test_without_a_baseline_there_is_nothing_to_take_anew(sqlite_store: Store, suite: str, why: str) -> None:
+    alerting = Alerting(sqlite_store)
+    watched = {"shop/overall", "office/overall"}
+    operations = replace(alerting.operations, rules_of=lambda scope: ALL_RULES if scope in watched else None)
+    with pytest.raises(NotThere, match=why):
+        operations.rebaseline(suite, by="ops", reason="")
+    assert alerting.store.audit() == []
+
+
+def test_an_ack_is_for_the_incident_that_was_seen_not_for_the_next_one(alerting: Alerting) -> None:
+    seen = alerting.open()
+    rival = replace(alerting.operations, now=Clock(T0 + HOUR))
+
+    looks = 0
+
+    def meanwhile() -> datetime:
+        nonlocal looks
+        looks += 1
+        if looks == 2:  # the incident was found open, its alert is about to be read
+            rival.resolve(seen.id, by="other", reason="")
+            alerting.open()
+        return T0 + 2 * HOUR
+
+    with pytest.raises(OverAlready):
+        replace(alerting.operations, now=meanwhile).acknowledge(seen.id, by="ops", lasting=HOUR)
+    assert alerting.state.acked_by is None
+
+
+def test_a_verdict_that_no_check_made_opens_once_and_ends_only_what_it_is_about(alerting: Alerting) -> None:
+    other = replace(BREACH, rule="nodata", finding=Finding.RECOVERED, reason="a valid check came")
+    assert [alerting.operations.judge([BREACH]) for _ in range(2)] == [1, 0]
+    assert alerting.operations.judge([other]) == 0
+    assert alerting.operations.judge([replace(BREACH, finding=Finding.UNKNOWN)]) == 0
+    assert alerting.operations.judge([replace(BREACH, finding=Finding.RECOVERED, reason="good")]) == 1
+    assert alerting.told == [NotificationKind.OPEN, NotificationKind.RESOLVE]

@@ -138,6 +138,7 @@ async def test_it_stays_for_the_use_that_begins_a_moment_after_it_was_due(scene:
 async def test_it_is_unloaded_although_the_file_of_its_users_was_removed(scene: Scene) -> None:
     (scene.residency.use_file).unlink()
     await scene.unload()
+    assert scene.engine.state is EngineState.UNLOADED
 
 
 async def test_without_a_schedule_it_is_loaded_for_whoever_asks_alone(scene: Scene) -> None:

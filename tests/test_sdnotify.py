@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -20,8 +22,12 @@ def test_every_word_reaches_the_manager(tmp_path: Path, *, abstract: bool) -> No
         manager.starting("loading", 60)
         manager.ready("watching")
         manager.alive()
+        manager.reloading()
         manager.stopping()
-        heard = [listening.recv(4096).decode() for _ in range(4)]
+        heard = [listening.recv(4096).decode() for _ in range(5)]
+    reloading = heard.pop(3)
+    assert re.fullmatch(r"RELOADING=1\nMONOTONIC_USEC=\d+", reloading)
+    assert 0 <= time.monotonic() - int(reloading.rpartition("=")[2]) / 1e6 < 60
     assert heard == [
         "STATUS=loading\nEXTEND_TIMEOUT_USEC=60000000",
         "READY=1\nSTATUS=watching",

@@ -9,8 +9,10 @@ from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from urllib.parse import urlsplit, urlunsplit
 
+from monitor.bootstrap.in_force import InForce
 from monitor.bootstrap.parts import utc_now
-from monitor.bootstrap.simulator import SOCKET_NAME, SOCKET_URL, use_file
+from monitor.bootstrap.simulator import SOCKET_URL, Simulator, use_file
+from monitor.bootstrap.sockets import engine_socket
 from monitor.config import Config
 from monitor.config.fields import UNIX
 from monitor.config.simulator import ServerSettings
@@ -19,7 +21,7 @@ from monitor.errors import HttpFailure
 from monitor.http import HttpClient
 from monitor.residency import Residency
 from monitor.schedule import next_slot
-from monitor.supervisor import EngineSupervisor
+from monitor.supervisor import EngineState, EngineSupervisor
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +30,9 @@ PAGE_BYTES = 1_000_000
 PAGE_SECONDS = 5.0
 
 
-def open_residency(config: Config, engine: EngineSupervisor | None, stack: AsyncExitStack) -> Residency | None:
+def open_residency(in_force: InForce, engine: EngineSupervisor | None, stack: AsyncExitStack) -> Residency | None:
     """Who unloads the engine child and loads it again, at work until the stack ends; None where it stays loaded."""
+    config = in_force.config
     limits = config.settings.simulator.engine
     if engine is None or limits.unload_after_seconds is None:
         return None
@@ -38,7 +41,7 @@ def open_residency(config: Config, engine: EngineSupervisor | None, stack: Async
         use_file=use_file(config),
         unload_after_seconds=limits.unload_after_seconds,
         most_lead_seconds=limits.startup_timeout_seconds,
-        next_use_seconds=lambda: _seconds_to_next_slot(config),
+        next_use_seconds=lambda: _seconds_to_next_slot(in_force.config),
         clock=time.monotonic,
     )
     beside(stack, residency.run(), "residency")
@@ -57,7 +60,7 @@ def engine_pages(config: Config, stack: AsyncExitStack) -> list[tuple[str, Fetch
     if settings.kind == "scripted":
         return []
     if not settings.servers:
-        http = HttpClient(socket=str(config.settings.state_dir / SOCKET_NAME), max_response_bytes=PAGE_BYTES)
+        http = HttpClient(socket=str(engine_socket(config)), max_response_bytes=PAGE_BYTES)
         return [(CHILD, _fetch(stack, http, SOCKET_URL, None))]
     return [(shown_url(server.url), _server_page(stack, server)) for server in settings.servers]
 
@@ -81,6 +84,29 @@ def _fetch(stack: AsyncExitStack, http: HttpClient, base_url: str, key: str | No
         return answer.text()
 
     return fetch
+
+
+def engine_numbers(config: Config, simulator: Simulator | None) -> dict[str, float]:
+    """How the user model's server is. Nothing where users have none."""
+    if config.settings.simulator.kind == "scripted":
+        return {}
+    if simulator is None:
+        return {"engine_ready": 0.0}
+    if simulator.supervisor is None:
+        answered = simulator.client.is_answered if simulator.client else None
+        return {} if answered is None else {"engine_ready": float(answered)}
+    return {
+        "engine_ready": float(simulator.supervisor.state is EngineState.READY),
+        "engine_restarts_total": float(simulator.supervisor.restarts),
+        "engine_unloaded": float(simulator.supervisor.state is EngineState.UNLOADED),
+    }
+
+
+def engine_trouble(engine: EngineSupervisor | None) -> str | None:
+    """Why the daemon's child, if it has one, is not there though it should be; None while all is as it should be."""
+    if engine is None or engine.state not in (EngineState.RESTARTING, EngineState.FAILED):
+        return None
+    return f"the user model's engine is {engine.state}: {engine.reason}"
 
 
 def shown_url(url: str) -> str:

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from monitor.bootstrap.sockets import SOCKET_NAME, engine_socket
 from monitor.completions import CompletionClient, CompletionPool, Completions, ModelInfo, read_model_info
 from monitor.completions.pool import pause
 from monitor.config import Config
-from monitor.config.fields import LONGEST_SOCKET_PATH
 from monitor.config.simulator import EngineSettings as EngineLimits
 from monitor.config.simulator import ModelSettings, ServerSettings
 from monitor.engine.settings import EngineSettings
-from monitor.errors import ConfigError
 from monitor.http import HttpClient
 from monitor.package_data import data_folder
 from monitor.prompt import ChatFormat, FewShotFormat
@@ -34,7 +33,6 @@ from monitor.user.sampling import Sampling, UserModel
 from monitor.user.scripted import ScriptedUser
 from monitor.user.userlm import UserLm
 
-SOCKET_NAME = "engine.sock"
 SOCKET_URL = "http://engine"
 """What a server on a Unix socket is called in requests; nobody looks the name up."""
 ENGINE_RESPONSE_BYTES = 100_000_000
@@ -92,7 +90,7 @@ async def _open_pool(
         clients = {_server_name(server): _server_client(server, stack) for server in settings.servers}
         patience_seconds = settings.engine.startup_timeout_seconds if is_daemon else 0.0
         return await _pool(config, clients, patience_seconds=patience_seconds, on_wait=on_wait), None
-    path = config.settings.state_dir / SOCKET_NAME
+    path = engine_socket(config)
     if not is_daemon:
         running = await _daemons_engine(config, stack, path)
         if running is not None:
@@ -176,8 +174,6 @@ def engine_options(model: ModelSettings, engine: EngineLimits, cache_dir: Path) 
 
 
 def _supervisor(config: Config, path: Path, on_wait: Callable[[float], None]) -> EngineSupervisor:
-    if len(str(path)) > LONGEST_SOCKET_PATH:
-        raise ConfigError([f"{config.path}: state_dir: {path} is too long for a Unix socket; choose a shorter folder"])
     engine = config.settings.simulator.engine
     options = engine_options(_model(config), engine, config.model_cache_dir)
     settings = EngineSettings(**options, socket=path, parent_pid=os.getpid())

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from monitor.bootstrap.application import build_scoring, epoch_facts
+from monitor.bootstrap.checks import build_scoring, epoch_facts
 from monitor.bootstrap.judge import open_judge
 from monitor.bootstrap.parts import redactor
 from monitor.bootstrap.simulator import open_simulator

@@ -16,7 +16,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from monitor.bootstrap.application import build_check
+from monitor.bootstrap.checks import build_check
 from monitor.bootstrap.judge import open_judge
 from monitor.bootstrap.parts import open_assistant, open_notifiers, open_store, owner_name
 from monitor.bootstrap.reports import hears_reports
@@ -140,12 +140,14 @@ def describe(check: CheckRecord, conversations: Sequence[Conversation]) -> dict[
         "average_score": summary.mean,
         "average_score_completed": summary.mean_scored,
         "standard_error": summary.standard_error,
+        "clustered_error": summary.clustered_error,
         "success_rate": summary.success_rate,
         "in_spec": _group(summary.in_spec),
         "out_of_spec": _group(summary.out_of_spec),
         "fidelity": _fidelity(summary.fidelity),
         **_measures(counted(conversations)),
         "average_turns": summary.average_turns,
+        "latency_seconds": summary.latency_seconds,
         "total_tests": summary.planned,
         "valid_tests": summary.valid,
         "error_count": summary.error_count,
@@ -225,6 +227,9 @@ def show(check: CheckRecord, threshold: float) -> None:
         f"average {number(summary.mean)}{margin} (threshold {threshold:.2f}), "
         f"success rate {number(summary.success_rate)}"
     )
+    clustered = summary.clustered_error
+    if clustered is not None and clustered > (summary.standard_error or 0.0):
+        out.say(f"± {WIDTH_95 * clustered:.2f} as a claim about intents beyond these")
     for name, group in (("kept to", summary.in_spec), ("went beyond", summary.out_of_spec)):
         if group is not None:
             out.say(f"average {number(group.mean)} over {group.conversations} whose user {name} the intent")

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import getpass
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.table import Table
 
-from monitor.bootstrap.operations import open_operations
-from monitor.bootstrap.parts import open_store, utc_now
-from monitor.cli.context import Output, config_option, log_as_configured, print_json, read_config
+from monitor.bootstrap.parts import utc_now
+from monitor.cli.context import Output, config_option, print_json
 from monitor.cli.exit_codes import ExitCode
+from monitor.cli.operating import as_json_option, by_option, operating, stored
 from monitor.config.durations import parse_duration
 from monitor.errors import NotThere
-from monitor.incident import Incident, Notification
-from monitor.operations import Operations
-from monitor.store import Store
-from monitor.suppression import Silence
 from monitor.text import printable
+from monitor.web.documents import incident_document, notification_document, silence_document
 
 SHOWN = 50
-as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
-by_option = click.option("--by", default=getpass.getuser, show_default="your user name", help="Who does it.")
 
 
 @click.group()
@@ -45,10 +36,10 @@ def silence() -> None:
 @as_json_option
 def list_incidents(config_path: Path | None, *, shows_all: bool, as_json: bool) -> int:
     """The open incidents, newest first."""
-    with _store(config_path) as store:
+    with stored(config_path) as store:
         found = store.incidents(open_only=not shows_all, limit=SHOWN)
     if as_json:
-        print_json({"incidents": [_incident(incident) for incident in found]})
+        print_json({"incidents": [incident_document(incident) for incident in found]})
         return ExitCode.HEALTHY
     table = Table("id", "scope", "rule", "severity", "opened", "closed", "taken by", box=None, pad_edge=False)
     for i in found:
@@ -64,16 +55,18 @@ def list_incidents(config_path: Path | None, *, shows_all: bool, as_json: bool) 
 @as_json_option
 def show_incident(config_path: Path | None, incident_id: str, *, as_json: bool) -> int:
     """One incident, and what was told of it."""
-    with _store(config_path) as store:
+    with stored(config_path) as store:
         incident = store.incident(incident_id)
         if incident is None:
             raise NotThere(f"incident {incident_id} is not there; `incidents list --all` shows those that there are")
         told = store.notifications(incident_id)
     if as_json:
-        print_json(_incident(incident) | {"notifications": [_notification(message) for message in told]})
+        print_json(
+            incident_document(incident) | {"notifications": [notification_document(message) for message in told]}
+        )
         return ExitCode.HEALTHY
     out = Output()
-    for name, value in _incident(incident).items():
+    for name, value in incident_document(incident).items():
         out.say(f"{name.replace('_', ' '):<12} {printable(str('' if value is None else value), 500)}")
     for message in told:
         out.say(f"{message.created_at:%Y-%m-%d %H:%M}  {message.channel} {message.kind.value}: {message.status.value}")
@@ -88,7 +81,7 @@ def show_incident(config_path: Path | None, incident_id: str, *, as_json: bool) 
 def acknowledge(config_path: Path | None, incident_id: str, lasting: str, by: str) -> int:
     """Take an incident: no reminder and no escalation for a while."""
     seconds = _seconds(lasting)
-    with _operations(config_path) as operations:
+    with operating(config_path) as operations:
         operations.acknowledge(incident_id, by=by, lasting=timedelta(seconds=seconds))
     Output().say(f"{incident_id} is taken by {by} for {lasting}")
     return ExitCode.HEALTHY
@@ -101,7 +94,7 @@ def acknowledge(config_path: Path | None, incident_id: str, lasting: str, by: st
 @by_option
 def resolve(config_path: Path | None, incident_id: str, reason: str, by: str) -> int:
     """Close an incident by hand. A rule that is still in breach opens a new one at the next check."""
-    with _operations(config_path) as operations:
+    with operating(config_path) as operations:
         operations.resolve(incident_id, by=by, reason=reason)
     Output().say(f"{incident_id} is closed")
     return ExitCode.HEALTHY
@@ -116,7 +109,7 @@ def resolve(config_path: Path | None, incident_id: str, reason: str, by: str) ->
 def add_silence(config_path: Path | None, pattern: str, lasting: str, reason: str, by: str) -> int:
     """Tell nobody of the scopes that PATTERN matches (`shop/overall`, `shop/refund-*`, `shop/*`, `*`)."""
     seconds, now = _seconds(lasting), utc_now()
-    with _operations(config_path) as operations:
+    with operating(config_path) as operations:
         added = operations.silence(
             pattern, by=by, reason=reason, starts_at=now, ends_at=now + timedelta(seconds=seconds)
         )
@@ -130,10 +123,10 @@ def add_silence(config_path: Path | None, pattern: str, lasting: str, reason: st
 @as_json_option
 def list_silences(config_path: Path | None, *, shows_all: bool, as_json: bool) -> int:
     """The silences that are not over, newest first."""
-    with _store(config_path) as store:
+    with stored(config_path) as store:
         found = store.silences(lasting_at=None if shows_all else utc_now(), limit=SHOWN)
     if as_json:
-        print_json({"silences": [_silence(one) for one in found]})
+        print_json({"silences": [silence_document(one) for one in found]})
         return ExitCode.HEALTHY
     table = Table("id", "pattern", "until", "by", "reason", box=None, pad_edge=False)
     for one in found:
@@ -149,7 +142,7 @@ def list_silences(config_path: Path | None, *, shows_all: bool, as_json: bool) -
 @by_option
 def expire_silence(config_path: Path | None, silence_id: str, by: str) -> int:
     """End a silence now; what is still in breach is told."""
-    with _operations(config_path) as operations:
+    with operating(config_path) as operations:
         operations.expire(silence_id, by=by)
     Output().say(f"silence {silence_id} is over")
     return ExitCode.HEALTHY
@@ -163,59 +156,3 @@ def _seconds(text: str) -> float:
     if seconds <= 0:
         raise click.BadParameter("must be longer than nothing; write 30m, 4h or 2d", param_hint="--for")
     return seconds
-
-
-@contextmanager
-def _store(config_path: Path | None) -> Iterator[Store]:
-    config = read_config(config_path)
-    log_as_configured(config, level="warning")
-    store = open_store(config)
-    try:
-        yield store
-    finally:
-        store.close()
-
-
-@contextmanager
-def _operations(config_path: Path | None) -> Iterator[Operations]:
-    with _store(config_path) as store:
-        yield open_operations(read_config(config_path), store)
-
-
-def _incident(incident: Incident) -> dict[str, Any]:
-    return {
-        "id": incident.id,
-        "scope": incident.scope,
-        "rule": incident.rule,
-        "severity": incident.severity.value,
-        "reason": incident.reason,
-        "opened_at": incident.opened_at.isoformat(),
-        "opened_by_check": incident.opened_by_check,
-        "closed_at": incident.closed_at.isoformat() if incident.closed_at else None,
-        "close_reason": incident.close_reason or None,
-        "acked_by": incident.acked_by,
-        "acked_until": incident.acked_until.isoformat() if incident.acked_until else None,
-    }
-
-
-def _notification(message: Notification) -> dict[str, Any]:
-    return {
-        "channel": message.channel,
-        "kind": message.kind.value,
-        "status": message.status.value,
-        "attempts": message.attempts,
-        "created_at": message.created_at.isoformat(),
-        "sent_at": message.sent_at.isoformat() if message.sent_at else None,
-        "last_error": message.last_error or None,
-    }
-
-
-def _silence(one: Silence) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "pattern": one.scope_pattern,
-        "starts_at": one.starts_at.isoformat(),
-        "ends_at": one.window.ends_at.isoformat(),
-        "created_by": one.created_by,
-        "reason": one.reason,
-    }

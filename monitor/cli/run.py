@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+from functools import partial
 from pathlib import Path
 
 import click
@@ -22,18 +23,21 @@ log = logging.getLogger(__name__)
 @config_option
 @runs_async
 async def run(config_path: Path | None) -> int:
-    """Run the daemon until SIGTERM or Ctrl-C; a second signal ends it at once."""
+    """Run the daemon until SIGTERM or Ctrl-C; a second signal ends it at once. SIGHUP: read the configuration anew."""
     config = read_config(config_path)
     log_as_configured(config)
+    log.info("config_loaded path=%s content=%s", config.path, config.content_hash)
     manager = ServiceManager(os.environ)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _tell_to_restart)
+    hangup = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _hang_up, hangup)
     try:
-        async with open_application(config, manager) as application:
-            await application.daemon(manager).run()
+        async with open_application(config, manager, on_config=log_as_configured) as application:
+            await application.daemon(manager, beside=[partial(application.reload_whenever, hangup)]).run()
     except asyncio.CancelledError:
         manager.stopping()  # a signal while the model was still being loaded
     return ExitCode.HEALTHY
 
 
-def _tell_to_restart() -> None:
-    log.warning("signal_ignored signal=SIGHUP advice=restart_to_read_the_configuration_again")
+def _hang_up(hangup: asyncio.Event) -> None:
+    log.info("reload_wanted signal=SIGHUP when=once_ready")
+    hangup.set()

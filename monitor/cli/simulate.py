@@ -14,7 +14,7 @@ import click
 from rich.text import Text
 
 from monitor.assistants.contract import ConversationContext
-from monitor.bootstrap.application import build_scoring, epoch_facts
+from monitor.bootstrap.checks import build_scoring, epoch_facts
 from monitor.bootstrap.judge import open_judge
 from monitor.bootstrap.parts import open_assistant, redactor, utc_now
 from monitor.bootstrap.simulator import open_simulator

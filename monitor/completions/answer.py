@@ -11,6 +11,9 @@ from monitor.completions.contract import Completion
 from monitor.completions.dialect import Dialect
 from monitor.errors import CompletionRefused, CompletionUnavailable
 
+SLACK = 0.01
+"""Servers compute in few digits: so far above 0 a log-probability may be."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -55,7 +58,7 @@ def read_answer(content: Any, dialect: Dialect, watch: Sequence[int]) -> Answer:
         return Answer(
             text=choice["text"],
             ids=ids,
-            values=tuple(logprobs.get("token_logprobs") or ()),
+            values=tuple(None if value is None else _logprob(value) for value in logprobs.get("token_logprobs") or ()),
             pieces=tuple(logprobs.get("tokens") or ()),
             stopped_by=stopped_by,
             is_finished=is_finished,
@@ -68,7 +71,7 @@ def read_answer(content: Any, dialect: Dialect, watch: Sequence[int]) -> Answer:
 
 def _watched(logprobs: Mapping[str, Any], watch: Sequence[int]) -> dict[int, float]:
     first = (logprobs.get("top_logprobs") or [{}])[0] or {}
-    return {id_: first[f"token_id:{id_}"] for id_ in watch if f"token_id:{id_}" in first}
+    return {id_: _logprob(first[f"token_id:{id_}"]) for id_ in watch if f"token_id:{id_}" in first}
 
 
 def read_scores(content: Any, prefix_tokens: int, continuations: Sequence[Sequence[int]]) -> list[float]:
@@ -84,4 +87,13 @@ def read_scores(content: Any, prefix_tokens: int, continuations: Sequence[Sequen
 
 
 def _score(entries: Sequence[Mapping[str, Any]], ids: Sequence[int]) -> float:
-    return math.fsum(entry[str(id_)]["logprob"] for entry, id_ in zip(entries, ids, strict=True))
+    return math.fsum(_logprob(entry[str(id_)]["logprob"]) for entry, id_ in zip(entries, ids, strict=True))
+
+
+def _logprob(value: object) -> float:
+    """Raises ValueError for what is no log-probability: no number, not finite, or above 0 by more than rounding."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{value!r} is no log-probability")  # noqa: TRY004  the text is wrong, not the caller
+    if not math.isfinite(value) or value > SLACK:
+        raise ValueError(f"{value!r} is no log-probability")
+    return value

@@ -10,6 +10,7 @@ from monitor.config.assistants import AssistantSettings
 from monitor.config.durations import format_duration
 from monitor.config.judge import JudgeSettings
 from monitor.config.load import Config
+from monitor.config.maintenance import over
 from monitor.config.notify import (
     AlertmanagerSettings,
     AppriseSettings,
@@ -24,6 +25,7 @@ from monitor.config.rules import rules_policy
 from monitor.config.secrets import Secret
 from monitor.config.settings import Settings
 from monitor.intent import Suite
+from monitor.maintenance import Maintenance, Once
 from monitor.rules.detectable import failures_to_tell, quality_margin, regression_drop
 from monitor.rules.mean import MeanPolicy
 from monitor.schedule import Every, Schedule, upcoming
@@ -38,7 +40,7 @@ def summarize(config: Config, now: datetime) -> dict[str, Any]:
         "content_hash": config.content_hash,
         "settings": config.settings.model_dump(mode="json", exclude_none=True),
         "suites": {name: _suite(config, suite, now) for name, suite in config.suites.items()},
-        "warnings": list(config.warnings),
+        "warnings": [*config.warnings, *over(config.maintenance, now)],
     }
 
 
@@ -71,9 +73,13 @@ def _lines(config: Config, now: datetime) -> Iterator[str]:
     for name, source in settings.state_sources.items():
         yield f"state      {name}: {_endpoint(source.url)}, {_secret(source.token)}"
     yield f"tells      {', '.join(_channels(settings.notify)) or 'nobody'}"
+    if settings.notify.dead_man:
+        yield f"pings      a dead man's switch ({settings.notify.dead_man.address.source}) after each check"
     for route in settings.notify.routes:
         yield f"route      {_route(route)}"
-    for warning in config.warnings:
+    for window in config.maintenance:
+        yield f"quiet      {window.name}: {_maintenance(window, now)}"
+    for warning in (*config.warnings, *over(config.maintenance, now)):
         yield f"warning    {warning}"
 
 
@@ -177,6 +183,18 @@ def _mean(rule: MeanPolicy) -> str:
         f"mean, from the first check on: {rule.severity.value} when the average of {opens} is below the threshold, "
         f"over after {rule.recovery_checks} in a row at it or above"
     )
+
+
+def _maintenance(window: Maintenance, now: datetime) -> str:
+    """What is kept quiet, when, and the next times."""
+    when, about = window.when, ", ".join(window.scopes)
+    if isinstance(when, Once):
+        return f"{about} from {when.starts_at:%Y-%m-%d %H:%M} to {when.ends_at:%Y-%m-%d %H:%M} UTC"
+    held = window.holding(now)
+    holds = f", holds until {held.ends_at.isoformat(timespec='minutes')}" if held else ""
+    starts = [w.starts_at.isoformat(timespec="minutes") for w in window.upcoming(now, SHOWN_RUNS)]
+    lasting = format_duration(when.lasting.total_seconds())
+    return f"{about}, {_schedule(when.cron)} for {lasting}{holds}, next {', '.join(starts)}"
 
 
 def _channels(notify: NotifySettings) -> Iterator[str]:

@@ -8,15 +8,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from monitor.config import routes
+from monitor.config import maintenance, routes
 from monitor.config.explain import locate, validate
 from monitor.config.intents import read_intents
+from monitor.config.own_parts import check_suite_names
 from monitor.config.problems import Problems
 from monitor.config.rules import rules_policy
 from monitor.config.secrets import Secret, Surroundings
 from monitor.config.settings import Settings
 from monitor.config.yaml_source import Node, read_bytes, read_tree
 from monitor.intent import Intent, JudgeQuestion, State, Suite, ToolCalls
+from monitor.maintenance import Maintenance
 from monitor.rules.detectable import why_quality_cannot
 from monitor.schedule import Schedule
 
@@ -46,6 +48,11 @@ class Config:
         return store.url_file or store.url_env or (Secret(store.url, "store.url") if store.url else default)
 
     @property
+    def maintenance(self) -> tuple[Maintenance, ...]:
+        """The windows that are planned."""
+        return tuple(window.value for window in self.settings.maintenance)
+
+    @property
     def model_cache_dir(self) -> Path:
         """Where weights from a hub are kept."""
         model = self.settings.simulator.model
@@ -73,6 +80,7 @@ def load(path: Path, env: Mapping[str, str]) -> Config:
     assert settings is not None, "no settings and no problem"
     assert root is not None, "settings without a tree"
     routes.check_channels(path, root, settings.notify, problems)
+    check_suite_names(path, root, settings, problems)
     for file, found in intents.items():
         _check_intents(file, trees[file], found, settings, problems)
     for name, suite in settings.suites.items():
@@ -186,6 +194,7 @@ def _warnings(settings: Settings, suites: Mapping[str, Suite]) -> Iterator[str]:
     if model and is_on_hub and not model.revision:
         yield "simulator.model.revision: not pinned, so the weights may change and scores with them"
     yield from routes.warnings(settings.notify, suites)
+    yield from maintenance.warnings([w.value for w in settings.maintenance], [*routes.every_scope(suites)])
     for name, suite in settings.suites.items():
         every = suite.schedule.every_seconds if suite.schedule else None
         if every is not None and suite.timeout_seconds > every:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StrictStr, model_validator
 
+from monitor.config.dead_man import DeadManSettings
 from monitor.config.durations import Duration
 from monitor.config.fields import Many, Name, Section, Text, Url, check_url, wrong
 from monitor.config.secrets import Secret, SecretEnv, SecretFile
@@ -16,7 +17,7 @@ PAGERDUTY_URL = "https://events.pagerduty.com/v2/enqueue"
 OWN_LABELS = ("about", "alertname", "app", "environment", "scope", "severity", "suite")
 
 LabelName = Annotated[StrictStr, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]{0,62}$")]
-ScopePattern = Annotated[StrictStr, Field(pattern=r"^[a-z0-9_*-]+(/[a-z0-9_*-]+)?$", max_length=200)]
+ScopePattern = Annotated[StrictStr, Field(pattern=r"^[a-z0-9_*-]+(/[a-z0-9_.*-]+)?$", max_length=200)]
 SeverityName = Literal["critical", "error", "warning", "info"]
 
 
@@ -204,7 +205,7 @@ class MatchSettings(Section):
 
     severities: Many[SeverityName] = ()
     scopes: Many[ScopePattern] = ()
-    """`suite/overall` and `suite/intent`; `*` stands for anything."""
+    """`suite/overall`, `suite/intent` and, of the monitor itself, `monitor/...`; `*` stands for anything."""
     tags: Many[Name] = ()
     """Tags of intents."""
 
@@ -246,6 +247,8 @@ class NotifySettings(Section):
     """Further channels by name, each with its `kind`."""
     routes: Many[RouteSettings] = Field(default=(), max_length=200)
     """In order: the first that matches says who is told. Without any, every channel is told of everything."""
+    dead_man: DeadManSettings | None = None
+    """Pinged after each check that was stored, decided and told."""
 
     @property
     def by_name(self) -> dict[str, ChannelSettings]:

@@ -30,6 +30,7 @@ def rules_policy(settings: Settings, suite_name: str) -> RulesPolicy:
         availability=AvailabilityPolicy(share=alerting.availability.share) if alerting.availability else None,
         mean=_mean(alerting, threshold) if is_mean else None,
         valid_share=alerting.valid_share,
+        is_due=suite.schedule is not None,
     )
 
 

@@ -11,11 +11,13 @@ from pydantic import AfterValidator, Field, model_validator
 from monitor.config.alerting import AlertingSettings
 from monitor.config.assistants import AssistantSettings
 from monitor.config.canaries import CanariesSettings
+from monitor.config.durations import Duration
 from monitor.config.experience import why_not
 from monitor.config.fields import (
     Address,
     Folder,
     ListenAddress,
+    Many,
     Name,
     Pattern,
     Section,
@@ -23,6 +25,7 @@ from monitor.config.fields import (
     wrong,
 )
 from monitor.config.judge import NO_JUDGE, JudgeSettings, with_quality
+from monitor.config.maintenance import MaintenanceSettings, check_names
 from monitor.config.notify import NotifySettings
 from monitor.config.secrets import Secret, SecretEnv, SecretFile
 from monitor.config.simulator import SimulatorSettings
@@ -60,7 +63,11 @@ class StoreSettings(Section):
     url_file: Annotated[SecretFile | None, AfterValidator(_secret_database)] = None
     url_env: Annotated[SecretEnv | None, AfterValidator(_secret_database)] = None
     retention_days: int = Field(default=90, ge=1, le=36_500)
-    """After this long conversations are deleted; checks and incidents stay."""
+    """After this long conversations are deleted, and silences that are over; checks and incidents stay."""
+    audit_days: int = Field(default=400, ge=1, le=36_500)
+    """After this long the record of what people did is deleted."""
+    lease_seconds: Duration = Field(default=120.0, alias="lease", ge=1.0, le=3600.0)
+    """How long a daemon that falls silent keeps its slot; it renews while it runs a check."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -130,6 +137,8 @@ class Settings(Section):
     canaries: CanariesSettings = CanariesSettings()
     alerting: AlertingSettings = AlertingSettings()
     notify: NotifySettings = NotifySettings()
+    maintenance: Annotated[Many[MaintenanceSettings], AfterValidator(check_names)] = Field(default=(), max_length=100)
+    """When nobody is to be told."""
     store: StoreSettings = StoreSettings()
     server: WebSettings = WebSettings()
     redact: RedactSettings = RedactSettings()

@@ -154,6 +154,11 @@ class Receivers:
         else:
             self._standing[channel] = answer
 
+    def answer_itself(self, channel: str) -> None:
+        """Give the channel's own answers again, whatever was ordered. What was received stays."""
+        self._answers[channel].clear()
+        self._standing.pop(channel, None)
+
     def choose(self, channel: str) -> Answer | None:
         """The answer to a request for which none was ordered; None: the channel's own. For receivers with whims."""
         return None

@@ -14,7 +14,6 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
 from monitor.engine.admission import next_of
 from monitor.engine.generation import Job, Result, Scored
@@ -22,7 +21,7 @@ from monitor.engine.model import Model
 from monitor.engine.refusal import Refusal, queue_full
 from monitor.engine.settings import EngineSettings, ExitCode
 from monitor.engine.slots import Slots
-from monitor.engine.step import compute, plan, settle
+from monitor.engine.step import Reading, compute, plan, read, settle
 
 if TYPE_CHECKING:
     from monitor.engine.measures import Measures
@@ -149,7 +148,11 @@ class Owner:
                 self._waiting.remove(job)
             try:
                 job.slot = slots.claim(job.prompt, job.sampling.prompt_logprobs, job.sampling.scored_from)
-            except RuntimeError as exc:
+            except (RuntimeError, MemoryError) as exc:
+                if self._halved(exc):
+                    with self._wake:
+                        self._waiting.appendleft(job)
+                    return
                 self._fail(job, self._refusal_of(exc))
                 continue
             job.cached_tokens = len(job.place.ids)
@@ -163,13 +166,13 @@ class Owner:
             return
         began = time.perf_counter()
         decoding = sum(share.job.is_decoding for share in shares)
-        logits: Tensor | None = None
+        readings: list[Reading] | None = None
         try:
-            logits = compute(model, shares)
-            results = settle(shares, logits)
+            readings = read(shares, compute(model, shares))
+            results = settle(shares, readings)
         except Exception as exc:
             # Whatever it is, it must not end the engine for all others.
-            if logits is None and self._halved(exc):
+            if readings is None and self._halved(exc):
                 return
             log.exception("event=step_failed requests=%d", len(shares))
             refusal = self._refusal_of(exc)
@@ -234,8 +237,8 @@ class Owner:
 
 
 def is_out_of_memory(exc: Exception) -> bool:
-    """Whether memory ran out: on a GPU that is a class of its own, on a CPU a text."""
-    return isinstance(exc, torch.OutOfMemoryError) or "can't allocate memory" in str(exc)
+    """Whether memory ran out: on a GPU that is a class of its own, on a CPU a text or Python's own."""
+    return isinstance(exc, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(exc)
 
 
 def is_device_lost(exc: Exception) -> bool:

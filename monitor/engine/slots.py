@@ -133,6 +133,7 @@ class Slots:
         ids, scores = source.ids[:length], source.scores[:scored]
         slot = self._vacant()
         if slot is not source:
+            slot.cut(0, 0)  # memory may run out in the middle of it
             self._key_values.copy_prefix(source.index, slot.index, length)
         slot.ids, slot.scores = ids, scores
         return slot

@@ -45,6 +45,17 @@ class Share:
         return [*self.tokens, *itertools.chain(*self.branches)]
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a step's logits say of a share: scores of the prompt's tokens and of those of the branches, and what was
+    drawn (None: no token is possible).
+    """
+
+    prompt: list[TokenScore]
+    branches: list[TokenScore]
+    draws: list[Draw | None]
+
+
 def plan(running: Sequence[Job], budget: int) -> list[Share]:
     """The shares of a step of at most `budget` tokens, taken in the order of `running`.
 
@@ -83,22 +94,35 @@ def compute(model: Model, shares: Sequence[Share]) -> Tensor:
     return model.forward(ids, segments, wanted)
 
 
-def settle(shares: Sequence[Share], logits: Tensor) -> list[tuple[Job, Result]]:
-    """Note what was computed, draw for the requests whose turn it is; what is to be delivered."""
+def read(shares: Sequence[Share], logits: Tensor) -> list[Reading]:
+    """What the logits say of each share. Repeating it after a failure changes nothing."""
     rows: list[int] = []
     rules: list[Row] = []
     parts = torch.split(logits, [len(share.scored) + len(share.ends) for share in shares])
     first = 0
     for share, part in zip(shares, parts, strict=True):
-        _note(share, part)
         rows += (first + len(share.scored) + at for at in share.drawn)
         rules += [Row(share.job.sampling, share.job.generated)] * len(share.drawn)
         first += len(part)
     draws = iter(draw(logits[rows], rules) if rows else ())
+    return [
+        Reading(
+            prompt=_prompt_scores(share, part),
+            branches=_branch_scores(share, part[len(share.scored) :]) if isinstance(share.job, Scoring) else [],
+            draws=list(itertools.islice(draws, len(share.drawn))),
+        )
+        for share, part in zip(shares, parts, strict=True)
+    ]
+
+
+def settle(shares: Sequence[Share], readings: Sequence[Reading]) -> list[tuple[Job, Result]]:
+    """Note what was computed, hand out what was drawn; what is to be delivered. Takes no memory of the device."""
+    for share, reading in zip(shares, readings, strict=True):
+        _note(share, reading)
     found = [
         (share.job, result)
-        for share, part in zip(shares, parts, strict=True)
-        for result in _results(share, part, list(itertools.islice(draws, len(share.drawn))))
+        for share, reading in zip(shares, readings, strict=True)
+        for result in _results(share, reading)
     ]
     return [(job, result) for job, result in found if result is not None]
 
@@ -130,23 +154,34 @@ def _fitting(branches: Sequence[tuple[int, ...]], room: int, *, is_first: bool) 
     return tuple(branches[: max(count, 1) if is_first else count])
 
 
-def _note(share: Share, logits: Tensor) -> None:
+def _note(share: Share, reading: Reading) -> None:
     """Keep in the slot what was computed, and the scores of the prompt's tokens."""
-    job, slot = share.job, share.job.place
+    slot = share.job.place
     if share.scored:
-        place = len(slot.ids) + share.scored.start + 1
-        targets = job.prompt[place : place + len(share.scored)]
-        slot.note_scores(place, score(logits[: len(targets)], targets, job.sampling.prompt_logprobs or 0))
+        slot.note_scores(_first_scored(share), reading.prompt)
     slot.extend(share.tokens)
 
 
-def _results(share: Share, logits: Tensor, draws: list[Draw | None]) -> Iterator[Result | None]:
+def _first_scored(share: Share) -> int:
+    return len(share.job.place.ids) + share.scored.start + 1
+
+
+def _prompt_scores(share: Share, logits: Tensor) -> list[TokenScore]:
+    """The scores of the prompt's tokens that are asked for."""
+    if not share.scored:
+        return []
+    job, place = share.job, _first_scored(share)
+    targets = job.prompt[place : place + len(share.scored)]
+    return score(logits[: len(targets)], targets, job.sampling.prompt_logprobs or 0)
+
+
+def _results(share: Share, reading: Reading) -> Iterator[Result | None]:
     job = share.job
     if isinstance(job, Generation):
-        yield from (job.take(drawn) for drawn in draws)
+        yield from (job.take(drawn) for drawn in reading.draws)
     elif isinstance(job, Scoring):
-        scores = iter(_branch_scores(share, logits[len(share.scored) :]))
-        for branch, drawn in zip(share.branches, draws, strict=True):
+        scores = iter(reading.branches)
+        for branch, drawn in zip(share.branches, reading.draws, strict=True):
             result = job.take(list(itertools.islice(scores, len(branch) - 1)), drawn)
             yield result
             if isinstance(result, Refusal):

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from monitor.incident import Alert
 from monitor.machine import NotificationKind
+from monitor.rules import monitor
 from monitor.text import printable, shorten
 from monitor.verdict import Severity
 
@@ -40,8 +41,10 @@ def headline(kind: NotificationKind, alert: Alert) -> str:
 
 def measured(alert: Alert) -> Iterator[tuple[str, str]]:
     """Names and values of what was measured, free of strangers' text. What was not measured is left out, except the
-    average and the success rate, which are told to be unknown.
+    average and the success rate, which are told to be unknown. Of the monitor itself nothing is measured.
     """
+    if monitor.is_own(alert.scope):
+        return
     low_to_high = f", {alert.interval[0]:.3f} to {alert.interval[1]:.3f}" if alert.interval else ""
     yield "Average", f"{score(alert.average)}{low_to_high} (threshold {score(alert.threshold)})"
     yield "Success rate", "unknown" if alert.success_rate is None else f"{alert.success_rate:.0%}"

@@ -19,7 +19,7 @@ def why_breached(evidence: Evidence, policy: AvailabilityPolicy) -> str | None:
     if failed and failed >= policy.first_round_share * heard:
         return f"the assistant failed to answer in {failed} of {heard} conversations of the first round"
     limited = evidence.rate_limited
-    total = sum(len(intent.values) for intent in evidence.intents)
+    total = sum(len(intent.values[: evidence.rounds]) for intent in evidence.intents)
     if limited and limited > total / 2:
         return f"rate limited: the assistant refused {limited} of {total} conversations"
     return None

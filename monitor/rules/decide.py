@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from monitor.rules import availability, intent, quality, regression
 from monitor.rules.evidence import Evidence, IntentEvidence
@@ -12,19 +14,56 @@ from monitor.verdict import Finding, Severity, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shift:
+    """How far a scope fell from its baseline, as its CUSUM estimates it, and since when.
+
+    Of a suite the fall of its average since then, of an intent that of the share passed in this check.
+    """
+
+    drop: float
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rise:
+    """The average of a suite has been above its baseline for so long that the baseline is out of date."""
+
+    mean: float
+    reference: float
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What a check says, and the memory after it."""
+    """What a check says, and the memory after it. `shifts` are by scope, of those that are in breach. `rise` None: the
+    baseline is not too low, as far as is known. `unwatched`: the scopes of intents that pass too seldom for their rule.
+    """
 
     verdicts: tuple[Verdict, ...]
     memory: Memory
+    shifts: Mapping[str, Shift] = field(default_factory=dict)
+    rise: Rise | None = None
+    unwatched: frozenset[str] = frozenset()
 
 
-def decide(suite: str, evidence: Evidence, memory: Memory, policy: RulesPolicy) -> Decision:
-    """The verdicts of every rule that is on. A check with too few valid conversations says nothing and teaches nothing,
-    except that the assistant was not to be reached.
+def without_baseline(memory: Memory) -> Memory:
+    """What is left to know when the baseline is taken anew: what the other rules of the whole suite have heard."""
+    own = {regression.NAME, intent.NAME}
+    return Memory(
+        recent=memory.recent,
+        good={rule: count for rule, count in memory.good.items() if rule not in own},
+        breached=memory.breached - own,
+    )
+
+
+def decide(
+    suite: str, evidence: Evidence, memory: Memory, policy: RulesPolicy, *, doubt: str | None = None
+) -> Decision:
+    """The verdicts of every rule that is on. A check with too few valid conversations, or with scores that are in
+    `doubt` (why they are), says nothing and teaches nothing, except that the assistant was not to be reached.
     """
     judging = _Judging(suite, evidence, memory, policy)
-    return judging.decide()
+    return judging.decide(doubt)
 
 
 class _Judging:
@@ -38,12 +77,17 @@ class _Judging:
         self._policy = policy
         self._memory = memory
         self._verdicts: list[Verdict] = []
+        self._shifts: dict[str, Shift] = {}
+        self._rise: Rise | None = None
+        self._unwatched: set[str] = set()
 
-    def decide(self) -> Decision:
+    def decide(self, doubt: str | None) -> Decision:
         self._availability()
-        if self._evidence.valid < self._policy.valid_share * self._evidence.planned:
-            reason = f"{self._evidence.valid} of {self._evidence.planned} conversations are valid"
-            self._unknown(f"{reason}, {self._policy.valid_share:.0%} are needed")
+        if doubt is not None:
+            self._unknown(doubt)
+            return Decision(verdicts=tuple(self._verdicts), memory=self._memory)
+        if too_few := self._too_few():
+            self._unknown(too_few)
             return Decision(verdicts=tuple(self._verdicts), memory=self._memory)
         self._quality()
         self._regression()
@@ -51,7 +95,21 @@ class _Judging:
         if regression.NAME not in self._memory.breached:
             least = self._policy.rounds.least
             self._memory = self._memory.learned(self._evidence, self._policy.baseline, least)
-        return Decision(verdicts=tuple(self._verdicts), memory=self._memory)
+        breached = {verdict.scope for verdict in self._verdicts if verdict.finding is Finding.BREACH}
+        shifts = {scope: shift for scope, shift in self._shifts.items() if scope in breached and shift.drop > 0.0}
+        return Decision(
+            verdicts=tuple(self._verdicts),
+            memory=self._memory,
+            shifts=shifts,
+            rise=self._rise,
+            unwatched=frozenset(self._unwatched),
+        )
+
+    def _too_few(self) -> str:
+        """That too few conversations are valid; empty where there are enough."""
+        valid, planned, share = self._evidence.valid, self._evidence.planned, self._policy.valid_share
+        is_enough = valid and valid >= share * planned
+        return "" if is_enough else f"{valid} of {planned} conversations are valid, {share:.0%} are needed"
 
     def _unknown(self, reason: str) -> None:
         rules = {quality.NAME: self._policy.quality, regression.NAME: self._policy.regression}
@@ -64,8 +122,8 @@ class _Judging:
         if policy is None:
             return
         why = availability.why_breached(self._evidence, policy)
-        if not self._evidence.valid and why is None:
-            self._say(availability.NAME, Finding.UNKNOWN, Severity.CRITICAL, "no conversation says anything")
+        if why is None and (too_few := self._too_few()):  # an outage is known from few; its end is not
+            self._say(availability.NAME, Finding.UNKNOWN, Severity.CRITICAL, too_few)
             return
         failed, heard = self._evidence.errors()
         reason = why or f"the assistant failed to answer in {failed} of {heard} conversations"
@@ -107,10 +165,15 @@ class _Judging:
         if finding is Finding.RECOVERED:
             fall = Drift()
         confirmed = is_bad and (
-            self._before.confirmed or regression.is_confirmed(self._evidence, self._before, compared, policy)
+            self._before.confirmed
+            or regression.is_confirmed(self._evidence, self._before, policy, self._policy.baseline)
         )
-        self._memory = replace(self._memory, fall=fall, rise=rise, confirmed=confirmed)
+        is_rise_told = self._before.is_rise_told and rise.level > 0.0
+        self._memory = replace(self._memory, fall=fall, rise=rise, confirmed=confirmed, is_rise_told=is_rise_told)
+        if rise.level > compared.limit and rise.mean is not None:
+            self._rise = Rise(mean=rise.mean, reference=compared.reference, since=rise.since)
         drop = compared.reference - (compared.mean if fall.mean is None else fall.mean)
+        self._shifts[self._scope] = Shift(drop=drop, since=fall.since)
         since = f" since {fall.since:%Y-%m-%d %H:%M} UTC" if fall.since else ""
         moved = f"{abs(drop):.3f} {'lower' if drop > 0 else 'higher'}{since}"
         reason = f"average {compared.mean:.3f}, baseline {compared.reference:.3f}: {moved}"
@@ -132,6 +195,8 @@ class _Judging:
         policy = self._policy.intent
         assert policy is not None, "asked by _intents"
         expects = intent.expected(known, self._policy)
+        if intent.passes_too_seldom(known, self._policy):
+            self._unwatched.add(f"{self._suite}/{heard.intent_id}")
         if expects is None or not heard.outcomes:
             quiet = intent.Levels(halved=0.0, gone=0.0)
             return intent.remembered(heard, known, quiet, is_breached=known.is_breached, at=self._evidence.at)
@@ -149,7 +214,9 @@ class _Judging:
         scope = f"{self._suite}/{heard.intent_id}"
         self._say(intent.NAME, finding, severity, reason, rate, expects.middle, scope=scope)
         is_breached = finding is Finding.BREACH or (known.is_breached and finding is Finding.HOLD)
-        return intent.remembered(heard, known, after, is_breached=is_breached, at=self._evidence.at)
+        remembered = intent.remembered(heard, known, after, is_breached=is_breached, at=self._evidence.at)
+        self._shifts[scope] = Shift(drop=expects.p0 - rate, since=remembered.since)
+        return remembered
 
     def _judged(self, rule: str, is_bad: bool, is_good: bool, recovery_checks: int) -> Finding:
         """The finding of a rule of the whole suite, by whether this check is bad, good, or between."""

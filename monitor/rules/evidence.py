@@ -68,7 +68,7 @@ class Evidence:
     """The conversations of a check. `rounds` were played for every intent; some intents may have more of their own.
 
     `confirming_from`: the rounds from this one on were played to confirm a regression; None: none were.
-    `rate_limited` conversations ended in the assistant's refusal to hear more.
+    `rate_limited` conversations of the common rounds ended in the assistant's refusal to hear more.
     """
 
     at: datetime
@@ -88,7 +88,11 @@ class Evidence:
         return sum(1 for i in self.intents for value in i.values[: self.rounds] if value is not None)
 
     def errors(self, rounds: int | None = None) -> tuple[int, int]:
-        """How many conversations the assistant failed to hold, and how many say anything, in the first rounds."""
+        """How many conversations the assistant failed to hold, and how many say anything, in the first rounds.
+
+        None: the common ones. What suspicious intents were played beyond would make their errors look like everybody's.
+        """
+        rounds = self.rounds if rounds is None else rounds
         failed = sum(sum(i.errors[:rounds]) for i in self.intents)
         return failed, sum(1 for i in self.intents for value in i.values[:rounds] if value is not None)
 

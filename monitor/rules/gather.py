@@ -34,7 +34,7 @@ def gather(
         intents=tuple(_of_intent(intent, last) for intent in intents),
         rounds=rounds,
         confirming_from=confirming_from,
-        rate_limited=sum(1 for c in last.values() if c.transcript.outcome is Outcome.RATE_LIMITED),
+        rate_limited=sum(1 for c in last.values() if c.round < rounds and c.transcript.outcome is Outcome.RATE_LIMITED),
     )
 
 

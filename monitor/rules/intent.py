@@ -54,14 +54,24 @@ def expected(memory: IntentMemory | None, rules: RulesPolicy) -> Expected | None
     can be had before somebody is told.
     """
     policy, baseline = rules.intent, rules.baseline
-    if policy is None or memory is None or memory.checks < baseline.armed or not memory.trials:
+    if policy is None or memory is None or not _is_armed(memory, rules) or passes_too_seldom(memory, rules):
         return None
     share = min(policy.highest_share, shrunk_share(memory.passes, memory.trials))
-    if share < policy.least_share:
-        return None
     is_sure = memory.checks >= baseline.full and not rules.rounds.is_fixed
     limit = policy.limit * (1.0 if is_sure else baseline.caution)
     return Expected(p0=share, p1=share / 2, gone=min(policy.gone_share, share / 4), limit=limit)
+
+
+def passes_too_seldom(memory: IntentMemory, rules: RulesPolicy) -> bool:
+    """Whether the baseline says that nothing can be told by this rule."""
+    policy = rules.intent
+    if policy is None or not _is_armed(memory, rules):
+        return False
+    return shrunk_share(memory.passes, memory.trials) < policy.least_share
+
+
+def _is_armed(memory: IntentMemory, rules: RulesPolicy) -> bool:
+    return memory.checks >= rules.baseline.armed and memory.trials > 0
 
 
 def levels(evidence: IntentEvidence, memory: IntentMemory, expects: Expected) -> Levels:

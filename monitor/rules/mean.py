@@ -39,12 +39,17 @@ def too_few(summary: CheckSummary, share: float) -> str:
     return f"{summary.valid} of {summary.planned} conversations are valid, {share:.0%} are needed"
 
 
-def judge_mean(scope: str, summary: CheckSummary, earlier: Sequence[float], policy: MeanPolicy) -> Verdict:
+def judge_mean(
+    scope: str, summary: CheckSummary, earlier: Sequence[float], policy: MeanPolicy, *, doubt: str | None = None
+) -> Verdict:
     """The verdict of the rule `mean` on a check that just ended.
 
     `earlier` are the averages of the conclusive checks before it in the same epoch, newest first. A breach needs this
-    check itself to be below the threshold, so that a check that is well never opens an incident.
+    check itself to be below the threshold, so that a check that is well never opens an incident. `doubt`: why the
+    scores of this check are not to be believed.
     """
+    if doubt is not None:
+        return _verdict(scope, Finding.UNKNOWN, doubt, None, policy)
     status, reason = status_of(summary, policy)
     if status is CheckStatus.INCONCLUSIVE or summary.mean is None:
         return _verdict(scope, Finding.UNKNOWN, reason, summary.mean, policy)

@@ -67,7 +67,8 @@ class Memory:
 
     `intents` are by fingerprint; `spread` holds the first rounds of the baseline's checks, for the variance between
     checks; `recent` the means of the last day; `fall` and `rise` the CUSUMs of the mean; `good` how many checks in a
-    row were good, by rule; `breached` the rules of the whole suite that are in breach; `confirmed`: the fall was.
+    row were good, by rule; `breached` the rules of the whole suite that are in breach; `confirmed`: the fall was;
+    `is_rise_told`: a lasting rise was, and has not ended since.
     """
 
     intents: Mapping[str, IntentMemory] = field(default_factory=dict)
@@ -78,6 +79,7 @@ class Memory:
     good: Mapping[str, int] = field(default_factory=dict)
     breached: frozenset[str] = frozenset()
     confirmed: bool = False
+    is_rise_told: bool = False
 
     def sums(self) -> dict[str, Sums]:
         """What the baselines know of each intent's values."""
@@ -91,12 +93,14 @@ class Memory:
         return max(policy.least_spread**2, _between(self.spread) or 0.0)
 
     def learned(self, evidence: Evidence, policy: BaselinePolicy, least_rounds: int) -> Memory:
-        """With this check in the baselines that are not full yet. Full ones stay as they are for good."""
+        """With this check in the baselines that are not full yet. Full ones stay as they are for good; those of intents
+        that are in breach, until that has ended.
+        """
         intents = dict(self.intents)
         for intent in evidence.intents:
             before = intents.get(intent.fingerprint) or IntentMemory(intent_id=intent.intent_id)
             sums = intent.sums(evidence.rounds)
-            if before.checks >= policy.full or not sums.count:
+            if before.checks >= policy.full or before.is_breached or not sums.count:
                 intents[intent.fingerprint] = before
                 continue
             outcomes = [passed for passed in intent.passed[: evidence.rounds] if passed is not None]

@@ -90,7 +90,9 @@ class BaselinePolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RulesPolicy:
-    """All rules of a suite; None: that rule is off. `mean` takes the place of `quality` and `regression`."""
+    """All rules of a suite; None: that rule is off. `mean` takes the place of `quality` and `regression`. `is_due`: it
+    has a schedule, so that valid checks can be missed.
+    """
 
     rounds: RoundsPolicy = RoundsPolicy()
     quality: QualityPolicy | None = QualityPolicy()
@@ -100,6 +102,7 @@ class RulesPolicy:
     mean: MeanPolicy | None = None
     baseline: BaselinePolicy = BaselinePolicy()
     valid_share: float = 0.80
+    is_due: bool = True
 
     @classmethod
     def only_mean(cls, mean: MeanPolicy, *, rounds: int) -> RulesPolicy:
@@ -118,7 +121,8 @@ class RulesPolicy:
     def off(self) -> frozenset[str]:
         """The names of the rules that are off: what they found before is moot."""
         names = ("quality", "regression", "intent", "availability", "mean")
-        return frozenset(name for name in names if getattr(self, name) is None)
+        off = frozenset(name for name in names if getattr(self, name) is None)
+        return off if self.is_due else off | {"nodata"}
 
     @property
     def threshold(self) -> float | None:

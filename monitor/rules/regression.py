@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -27,22 +28,30 @@ class Compared:
 
 def compare(evidence: Evidence, memory: Memory, policy: RegressionPolicy, baseline: BaselinePolicy) -> Compared | None:
     """None until intents of at least half the weight have a baseline."""
-    armed = {f: m for f, m in memory.intents.items() if m.checks >= baseline.armed}
-    strata = {f: s for f, s in evidence.strata(memory.sums()).items() if f in armed}
+    strata = _with_baseline(evidence, memory, baseline)
     total = sum(intent.weight for intent in evidence.intents)
     if not strata or sum(s.weight for s in strata.values()) < total / 2:
         return None
     measured = pooled(strata, memory.tau_squared(baseline))
-    reference = stratified_mean([_as_before(s, armed[f].sums.mean) for f, s in strata.items()])
+    reference = _reference(strata, memory)
     if measured is None or reference is None:
         return None
-    is_full = all(armed[f].checks >= baseline.full for f in strata)
+    is_full = all(memory.intents[f].checks >= baseline.full for f in strata)
     limit = policy.limit if is_full else policy.limit * baseline.caution
     return Compared(mean=measured[0], reference=reference, variance=measured[1], limit=limit)
 
 
-def _as_before(stratum: Stratum, mean: float) -> Stratum:
-    return replace(stratum, mean=mean)
+def _with_baseline(
+    evidence: Evidence, memory: Memory, baseline: BaselinePolicy, *, first: int = 0
+) -> dict[str, Stratum]:
+    """The intents that can be compared, in the rounds from `first` on."""
+    armed = {fingerprint for fingerprint, known in memory.intents.items() if known.checks >= baseline.armed}
+    return {f: stratum for f, stratum in evidence.strata(memory.sums(), first=first).items() if f in armed}
+
+
+def _reference(strata: Mapping[str, Stratum], memory: Memory) -> float | None:
+    """The mean that just these intents had before."""
+    return stratified_mean([replace(s, mean=memory.intents[f].sums.mean) for f, s in strata.items()])
 
 
 def fall(drift: Drift, compared: Compared, policy: RegressionPolicy, at: datetime) -> Drift:
@@ -70,9 +79,10 @@ def _moved(drift: Drift, step: float, compared: Compared, at: datetime) -> Drift
     )
 
 
-def is_confirmed(evidence: Evidence, memory: Memory, compared: Compared, policy: RegressionPolicy) -> bool:
+def is_confirmed(evidence: Evidence, memory: Memory, policy: RegressionPolicy, baseline: BaselinePolicy) -> bool:
     """Whether the rounds that were played to confirm lie below the middle between baseline and drop."""
     if evidence.confirming_from is None:
         return False
-    mean = stratified_mean([*evidence.strata(memory.sums(), first=evidence.confirming_from).values()])
-    return mean is not None and mean < compared.reference - policy.drop / 2
+    strata = _with_baseline(evidence, memory, baseline, first=evidence.confirming_from)
+    mean, reference = stratified_mean([*strata.values()]), _reference(strata, memory)
+    return mean is not None and reference is not None and mean < reference - policy.drop / 2

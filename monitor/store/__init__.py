@@ -4,9 +4,21 @@
 """
 
 from monitor.store.baselines import Baseline
-from monitor.store.closing import AlertChanges, Closing
-from monitor.store.outbox import Claim, NotificationDraft
+from monitor.store.closing import AlertChanges, Closing, joined
+from monitor.store.outbox import Claim, Delivery, NotificationDraft
 from monitor.store.rescores import ConversationFilter
+from monitor.store.spool import Spool
 from monitor.store.store import Store
 
-__all__ = ["AlertChanges", "Baseline", "Claim", "Closing", "ConversationFilter", "NotificationDraft", "Store"]
+__all__ = [
+    "AlertChanges",
+    "Baseline",
+    "Claim",
+    "Closing",
+    "ConversationFilter",
+    "Delivery",
+    "NotificationDraft",
+    "Spool",
+    "Store",
+    "joined",
+]

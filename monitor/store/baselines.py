@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, desc, select, update
 
 from monitor.errors import StaleWrite
 from monitor.rules.memory import Memory
@@ -28,6 +28,13 @@ class Baseline:
 def load(connection: Connection, suite: str, epoch: str) -> Baseline | None:
     """What is remembered."""
     row = connection.execute(select(baseline).where(_is(suite, epoch))).mappings().one_or_none()
+    return value_from(Baseline, row) if row else None
+
+
+def newest(connection: Connection, suite: str) -> Baseline | None:
+    """What is remembered under the suite's newest epoch."""
+    query = select(baseline).where(baseline.c.suite == suite).order_by(desc(baseline.c.at)).limit(1)
+    row = connection.execute(query).mappings().one_or_none()
     return value_from(Baseline, row) if row else None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from uuid import uuid4
 
 from sqlalchemy import Connection, insert
@@ -31,14 +31,24 @@ class AlertChanges:
     audit: tuple[AuditEntry, ...] = ()
 
 
+def joined(changes: Sequence[AlertChanges]) -> AlertChanges:
+    """All of them as one."""
+    names = [field.name for field in fields(AlertChanges)]
+    return AlertChanges(**{name: tuple(part for one in changes for part in getattr(one, name)) for name in names})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closing(AlertChanges):
-    """A check that ended, with its verdicts, what they change in the alerts, and what the rules remember of it."""
+    """A check that ended, with its verdicts, what they change in the alerts, and what the rules remember of it.
+
+    `suggestion`: what people are told to do beside that, for the log; it is not stored.
+    """
 
     check: CheckRecord
     slot: Slot | None = None
     verdicts: tuple[Verdict, ...] = ()
     baseline: Baseline | None = None
+    suggestion: str = ""
 
 
 def close(connection: Connection, closing: Closing) -> None:
@@ -73,9 +83,24 @@ def change_alerts(connection: Connection, changes: AlertChanges) -> None:
         silences.record(connection, entry)
 
 
+def rebaseline(connection: Connection, after: Baseline, changes: AlertChanges) -> None:
+    """Write what the rules remember from now on, and what that changes in the alerts, unless it was written already.
+
+    Raises StaleWrite when the memory or an alert is not what it was.
+    """
+    is_there = baselines.load(connection, after.suite, after.epoch) == after
+    if not is_there or not all(silences.is_recorded(connection, entry) for entry in changes.audit):
+        baselines.save(connection, after)
+        change_alerts(connection, changes)
+
+
 def change_alerts_once(connection: Connection, changes: AlertChanges) -> None:
-    """The same, unless just these states were written already."""
-    if not changes.states or any(alerts.load_state(connection, state.scope) != state for state in changes.states):
+    """The same, unless just this was written already: by a commit whose answer was lost."""
+    # Of states alone that cannot be told: another may have moved one in the same way at the same time.
+    is_there = bool(changes.states or changes.opened or changes.audit)
+    is_there &= all(alerts.load_state(connection, state.scope) == state for state in changes.states)
+    is_there &= all(alerts.load_incident(connection, incident.id) for incident in changes.opened)
+    if not is_there or not all(silences.is_recorded(connection, entry) for entry in changes.audit):
         change_alerts(connection, changes)
 
 

@@ -46,6 +46,11 @@ class Database:
         """
         return self._run(self._writer, lambda connection: work(connection, *args, **kwargs))
 
+    def checkpoint(self) -> None:
+        """Let SQLite write its log into its file as far as nobody reads it. Raises what `read` raises."""
+        if self.engine.dialect.name == "sqlite":
+            self._run(self.engine.execution_options(autocommits=True), _checkpoint)
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
@@ -70,3 +75,7 @@ class Database:
         """Seconds to wait after each failed try; None after the last one."""
         waits = [_FIRST_PAUSE_SECONDS * 2**n * random.uniform(0.5, 1.5) for n in range(TRIES - 1)]  # noqa: S311
         return [*waits, None]
+
+
+def _checkpoint(connection: Connection) -> None:
+    connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")

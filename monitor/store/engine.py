@@ -16,6 +16,8 @@ from monitor.errors import ConfigError
 
 # A statement that waits longer than this for another's lock is given up, and its transaction is tried again.
 LOCK_WAIT_SECONDS = 5.0
+_LOG_PAGES = 4000
+"""SQLite's log grows to so many pages (16 MB) before a commit has to move them; retention moves them earlier."""
 _MILLISECONDS = {"statement_timeout": 60_000, "idle_in_transaction_session_timeout": 60_000}
 _POSTGRES_NAMES = {"postgres", "postgresql", "postgresql+psycopg"}
 
@@ -75,11 +77,15 @@ def _sqlite(url: URL, lock_wait_seconds: float) -> Engine:
         # An attempt must be on the disk before its message leaves; NORMAL may forget commits when power fails.
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         # A transaction that reads first and writes later cannot wait for another writer: it fails at once.
-        writes = connection.get_execution_options().get("writes", False)
+        options = connection.get_execution_options()
+        if options.get("autocommits", False):  # a checkpoint cannot be made within a transaction
+            return
+        writes = options.get("writes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from monitor.errors import StoreCorrupt, StoreFailure, StoreUnavailable
+from monitor.errors import StoreCorrupt, StoreFailure, StoreForbidden, StoreUnavailable
 
 # Serialization failure, deadlock, lock not available, no more connections, and the server going or coming.
 _TRANSIENT_SQLSTATES = {"40001", "40P01", "55P03", "53300", "57P01", "57P02", "57P03"}
 _BUSY_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE}
+# libpq gives no SQLSTATE for a refused login; where a server words it in another language we go on trying.
+_REFUSED_LOGINS = ("authentication failed", "no pg_hba.conf entry", "no password supplied")
 _CORRUPT_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -35,8 +39,20 @@ def translate(error: SQLAlchemyError) -> Exception:
     if isinstance(error, DBAPIError) and _sqlite_code(error) in _CORRUPT_CODES:
         return corrupt(text)
     if is_transient(error) or (isinstance(error, OperationalError | InterfaceError) and not _is_wrong_sql(error)):
-        return StoreUnavailable(f"the database cannot be used now: {text}")
+        kind = StoreForbidden if _is_refused_login(error) else StoreUnavailable
+        return kind(f"the database cannot be used now: {text}")
     return StoreFailure(f"the database refused: {text}")
+
+
+def no_file(text: str, error: OSError) -> StoreUnavailable:
+    """What a file that cannot be opened means: a full disk may get room again, a permission must be given."""
+    return StoreUnavailable(text) if error.errno in _NO_ROOM else StoreForbidden(text)
+
+
+def _is_refused_login(error: SQLAlchemyError) -> bool:
+    text = str(getattr(error, "orig", ""))
+    is_unknown = "FATAL" in text and "does not exist" in text
+    return is_unknown or any(words in text for words in _REFUSED_LOGINS)
 
 
 def corrupt(detail: str) -> StoreCorrupt:

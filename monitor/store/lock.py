@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import secrets
@@ -9,7 +10,8 @@ import socket
 from functools import cache
 from pathlib import Path
 
-from monitor.errors import AlreadyRunning, StoreUnavailable
+from monitor.errors import AlreadyRunning
+from monitor.store.failures import no_file
 
 _TOKEN = secrets.token_hex(4)
 
@@ -28,16 +30,17 @@ class FileLock:
         try:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise StoreUnavailable(f"the lock file cannot be opened: {error}") from error
+            raise no_file(f"the lock file cannot be opened: {error}", error) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             pid = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
             os.close(descriptor)
             raise AlreadyRunning(f"already running (pid {pid}): it holds {self.path}") from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         self._descriptor = descriptor
+        with contextlib.suppress(OSError):  # a full disk keeps the pid from being told, not the lock from being ours
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
 
     @property
     def is_held(self) -> bool:

@@ -12,10 +12,11 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
-from monitor.errors import SchemaMismatch, StoreUnavailable
+from monitor.errors import SchemaMismatch
 from monitor.package_data import data_folder
 from monitor.store.database import Database
 from monitor.store.engine import connect, parse, sqlite_path
+from monitor.store.failures import no_file
 
 # Any number will do, so long as no other program locks the same one in our database.
 _MIGRATION_LOCK = 7_203_941_655
@@ -27,14 +28,19 @@ def upgrade(url: str) -> None:
     Raises SchemaMismatch when its schema is newer, ConfigError, StoreUnavailable, StoreCorrupt.
     """
     parsed = parse(url)
-    if path := sqlite_path(parsed):
-        _make_folder(path.parent)
-        _make_private(path)
     database = Database(connect(parsed))
     try:
-        database.write(_upgrade)
+        upgrade_on(database, sqlite_path(parsed))
     finally:
         database.close()
+
+
+def upgrade_on(database: Database, path: Path | None) -> None:
+    """The same for a database that is known already; `path` is its file if it has one."""
+    if path:
+        make_folder(path.parent)
+        _make_private(path)
+    database.write(_upgrade)
 
 
 def status(url: str) -> tuple[str | None, str]:
@@ -105,11 +111,12 @@ def _make_private(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
         who = f"user {os.geteuid()} must be able to write it and its folder"
-        raise StoreUnavailable(f"the database {path} cannot be opened ({error.strerror}): {who}") from error
+        raise no_file(f"the database {path} cannot be opened ({error.strerror}): {who}", error) from error
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make it if need be. Raises StoreUnavailable, or StoreForbidden where waiting does not help."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreUnavailable(f"the database's folder cannot be made: {error}") from error
+        raise no_file(f"the database's folder cannot be made: {error}", error) from error

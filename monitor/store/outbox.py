@@ -21,8 +21,17 @@ _NO_LEASE = {"lease_owner": None, "lease_until": None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What became of a message before it was put into the outbox. `sent_at` None: whether it arrived is not known."""
+
+    attempts: int
+    sent_at: datetime | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationDraft:
-    """A message that is to be put into the outbox."""
+    """A message that is to be put into the outbox. `delivery` None: nobody tried to send it yet."""
 
     incident_id: str
     scope: str
@@ -31,6 +40,7 @@ class NotificationDraft:
     dedup_key: str
     alert: Alert
     at: datetime
+    delivery: Delivery | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +67,23 @@ def put(connection: Connection, drafts: Sequence[tuple[str, NotificationDraft]])
             "attempts": 0,
             "last_error": "",
         }
-        del values["at"]
-        insert_once(connection, notification, values)
+        del values["at"], values["delivery"]
+        is_new = insert_once(connection, notification, values | _delivered(draft.delivery))
+        if is_new and draft.delivery and draft.delivery.sent_at:
+            _count(connection, notification.c.id == notification_id)
+
+
+def _delivered(delivery: Delivery | None) -> dict[str, Any]:
+    """What a message has of an attempt that was made before."""
+    if delivery is None or delivery.sent_at is None:
+        return {"attempts": delivery.attempts} if delivery else {}
+    return {
+        "attempts": delivery.attempts,
+        "status": NotificationStatus.SENT,
+        "sent_at": delivery.sent_at,
+        "ended_at": delivery.sent_at,
+        "reference": delivery.reference,
+    }
 
 
 def claim(
@@ -133,6 +158,22 @@ def load(connection: Connection, incident_id: str | None, limit: int) -> list[No
     """The newest messages, in the order in which they were put."""
     wanted = [] if incident_id is None else [notification.c.incident_id == incident_id]
     query = select(notification).where(*wanted).order_by(desc(notification.c.sequence)).limit(limit)
+    return [value_from(Notification, row) for row in connection.execute(query).mappings()][::-1]
+
+
+def undelivered(connection: Connection, since: datetime, limit: int) -> list[Notification]:
+    """The newest messages that are still to be sent, or were given up since then; oldest first. What was given up on a
+    channel that has taken another one afterwards is left out.
+    """
+    later = notification.alias("later")
+    is_mended = exists().where(
+        later.c.channel == notification.c.channel,
+        later.c.status == NotificationStatus.SENT,
+        later.c.ended_at > notification.c.ended_at,
+    )
+    is_dead = and_(notification.c.status == NotificationStatus.DEAD, notification.c.ended_at >= since, ~is_mended)
+    wanted = or_(notification.c.status == NotificationStatus.PENDING, is_dead)
+    query = select(notification).where(wanted).order_by(desc(notification.c.sequence)).limit(limit)
     return [value_from(Notification, row) for row in connection.execute(query).mappings()][::-1]
 
 

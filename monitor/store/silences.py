@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, desc, insert, or_, select, update
+from sqlalchemy import Connection, delete, desc, insert, or_, select, update
 
 from monitor.audit import AuditEntry
 from monitor.store.inserting import insert_once
@@ -43,7 +43,26 @@ def record(connection: Connection, entry: AuditEntry) -> None:
     connection.execute(insert(audit).values(**values_of(entry)))
 
 
+def is_recorded(connection: Connection, entry: AuditEntry) -> bool:
+    """Whether just this is in the record."""
+    wanted = [audit.c[name] == value for name, value in values_of(entry).items()]
+    return connection.execute(select(audit.c.sequence).where(*wanted).limit(1)).first() is not None
+
+
 def recorded(connection: Connection, *, limit: int) -> list[AuditEntry]:
     """The newest entries, newest first."""
     rows = connection.execute(select(audit).order_by(desc(audit.c.sequence)).limit(limit)).mappings()
     return [value_from(AuditEntry, row) for row in rows]
+
+
+def retire(connection: Connection, *, older_than: datetime, batch: int) -> int:
+    """Delete at most `batch` silences that were over before `older_than`; how many there were."""
+    is_old = or_(silence.c.ends_at < older_than, silence.c.expired_at < older_than)
+    old = select(silence.c.id).where(is_old).order_by(silence.c.ends_at).limit(batch)
+    return connection.execute(delete(silence).where(silence.c.id.in_(old))).rowcount
+
+
+def retire_record(connection: Connection, *, older_than: datetime, batch: int) -> int:
+    """Delete at most `batch` entries of before `older_than`, oldest first; how many there were."""
+    old = select(audit.c.sequence).where(audit.c.at < older_than).order_by(audit.c.sequence).limit(batch)
+    return connection.execute(delete(audit).where(audit.c.sequence.in_(old))).rowcount

@@ -31,6 +31,7 @@ from monitor.store import (
     checks,
     closing,
     conversations,
+    migrate,
     outbox,
     recovery,
     reports,
@@ -45,7 +46,6 @@ from monitor.store.database import Database
 from monitor.store.engine import connect, parse, sqlite_path
 from monitor.store.failures import corrupt
 from monitor.store.lock import FileLock
-from monitor.store.migrate import require_head
 from monitor.store.outbox import Claim, NotificationDraft
 from monitor.suppression import Silence
 from monitor.transcript import Receipt, ReportedCall
@@ -64,6 +64,7 @@ class Store:
 
     def __init__(self, database: Database, path: Path | None) -> None:
         self._database = database
+        self._path = path
         self._lock = FileLock(path) if path else None
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
 
@@ -76,13 +77,39 @@ class Store:
             raise SchemaMismatch(f"there is no database at {path}: run `assistant-monitor db upgrade`")
         database = Database(connect(parsed))
         try:
-            database.read(require_head)
+            database.read(migrate.require_head)
             if path and path.stat().st_size <= _EXAMINED_BYTES:
                 database.read(_examine)
         except BaseException:
             database.close()
             raise
         return cls(database, path)
+
+    @classmethod
+    def connect(cls, url: str) -> Store:
+        """A store that may be away: `prepare` must succeed before anything else is asked of it. Raises ConfigError."""
+        parsed = parse(url)
+        database = Database(connect(parsed))
+        database.is_reachable = False
+        return cls(database, sqlite_path(parsed))
+
+    def prepare(self) -> None:
+        """Be the only daemon of a SQLite file, and bring the schema to this code's. May be called again.
+
+        Raises AlreadyRunning, SchemaMismatch, StoreCorrupt, StoreUnavailable: it may come; StoreForbidden: it will not.
+        """
+        if self._path:
+            migrate.make_folder(self._path.parent)
+        self.lock()
+        migrate.upgrade_on(self._database, self._path)
+        self._database.read(migrate.require_head)
+        if self._path and self._path.stat().st_size <= _EXAMINED_BYTES:
+            self._database.read(_examine)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other daemons may use the same database."""
+        return self._lock is None
 
     @property
     def is_reachable(self) -> bool:
@@ -145,10 +172,28 @@ class Store:
         """Write the end of a check and all that follows from it. Raises StaleWrite, and writes nothing, otherwise."""
         self._database.write(closing.close, ending)
 
-    def abort_running(self, *, now: datetime, owner: str | None = None) -> int:
-        """Mark checks as aborted whose process is gone, whose lease ran out, or whose slot `owner` held; how many."""
-        is_alone = self._lock is not None and self._lock.is_held
-        return self._database.write(recovery.abort_lost, now=now, owner=owner, is_alone=is_alone)
+    def abort_running(
+        self,
+        *,
+        now: datetime,
+        owner: str | None = None,
+        suite: str | None = None,
+        spared: str | None = None,
+        trusts_leases: bool = True,
+    ) -> int:
+        """Mark checks as aborted whose process is gone, whose lease ran out, or whose slot `owner` held; how many.
+
+        With `suite` only what `owner` held of it. See `recovery.Judge` for `spared` and `trusts_leases`.
+        """
+        judge = recovery.Judge(
+            now=now,
+            is_alone=self._lock is not None and self._lock.is_held,
+            owner=owner,
+            suite=suite,
+            spared=spared,
+            trusts_leases=trusts_leases,
+        )
+        return self._database.write(recovery.abort_lost, judge)
 
     def check(self, check_id: str) -> CheckRecord | None:
         """One check."""
@@ -217,6 +262,14 @@ class Store:
     def baseline(self, suite: str, epoch: str) -> Baseline | None:
         """The memory of a suite's rules under an epoch; None before its first check."""
         return self._database.read(baselines.load, suite, epoch)
+
+    def newest_baseline(self, suite: str) -> Baseline | None:
+        """The memory of a suite's rules under its newest epoch; None before its first check."""
+        return self._database.read(baselines.newest, suite)
+
+    def rebaseline(self, after: Baseline, changes: AlertChanges) -> None:
+        """Write what the rules remember from now on, and what that changes in the alerts. Raises StaleWrite."""
+        self._database.write(closing.rebaseline, after, changes)
 
     # canaries
 
@@ -294,6 +347,14 @@ class Store:
         """Silences, newest first; with `lasting_at` only those that are not over then, begun or not."""
         return self._database.read(silences.newest, lasting_at=lasting_at, limit=limit)
 
+    def retire_silences(self, *, older_than: datetime, batch: int) -> int:
+        """Delete one batch of silences that were over before `older_than`; how many. Call it until 0."""
+        return self._database.write(silences.retire, older_than=older_than, batch=batch)
+
+    def retire_audit(self, *, older_than: datetime, batch: int) -> int:
+        """Delete one batch of what people did before `older_than`; how many. Call it until 0."""
+        return self._database.write(silences.retire_record, older_than=older_than, batch=batch)
+
     def append_audit(self, entry: AuditEntry) -> None:
         """Record what somebody did that changed nothing else in the store."""
         self._database.write(silences.record, entry)
@@ -341,6 +402,12 @@ class Store:
         """Drop messages that were overtaken before any attempt. Raises StaleWrite when one was attempted."""
         self._database.write(outbox.supersede, ids, now=now)
 
+    def undelivered(self, *, since: datetime, limit: int = 500) -> list[Notification]:
+        """The newest messages that are still to be sent, or were given up since then; oldest first. Without those of
+        channels that have taken another one afterwards.
+        """
+        return self._database.read(outbox.undelivered, since, limit)
+
     # what the world sees
 
     def snapshot(self, suites: Mapping[str, Watched], *, now: datetime) -> Snapshot:
@@ -350,6 +417,12 @@ class Store:
     def retire(self, *, older_than: datetime, batch: int) -> int:
         """Delete one batch of conversations that finished before `older_than`; how many. Call it until 0."""
         return self._database.write(conversations.retire, older_than=older_than, batch=batch)
+
+    def tidy(self) -> None:
+        """Move what was committed from SQLite's log into its file, which keeps no writer waiting; otherwise the next
+        commit of whoever makes the log too long does so. Nothing on PostgreSQL, which does it by itself.
+        """
+        self._database.checkpoint()
 
 
 def _open_check(connection: Connection, check: CheckRecord, slot: Slot | None) -> None:

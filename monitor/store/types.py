@@ -102,22 +102,23 @@ class Document(TypeDecorator[T], Generic[T]):
 
     def process_bind_param(self, value: T | None, dialect: Dialect) -> object:
         """Turn the value into plain JSON values, strings clean and numbers finite."""
-        return None if value is None else _plain(self._adapter.dump_python(value, mode="json"))
+        return None if value is None else plain(self._adapter.dump_python(value, mode="json"))
 
     def process_result_value(self, value: object, dialect: Dialect) -> T | None:
         """Build the value again."""
         return None if value is None else self._adapter.validate_python(value)
 
 
-def _plain(value: Any) -> object:
+def plain(value: Any) -> object:
+    """Plain JSON values with strings clean and numbers finite. Raises ValueError for a number that is not finite."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, float):
         return _finite(value)
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, dict):
-        return {clean(key): _plain(item) for key, item in value.items()}
+        return {clean(key): plain(item) for key, item in value.items()}
     return value
 
 

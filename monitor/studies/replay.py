@@ -8,16 +8,21 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from monitor.alert import steps
+from monitor.check import CheckSummary
+from monitor.closing import NOT_WATCHED
 from monitor.errors import ConfigError
-from monitor.machine import AlertPolicy, AlertState, Effect, Phase
+from monitor.machine import AlertPolicy, AlertState, Effect, Event, Phase
 from monitor.rules.decide import decide
 from monitor.rules.evidence import Evidence, IntentEvidence
+from monitor.rules.mean import judge_mean
 from monitor.rules.memory import Memory
 from monitor.rules.policy import RoundsPolicy, RulesPolicy
+from monitor.stats import stratified_mean
 from monitor.verdict import OVERALL, Verdict
 
 COLUMNS = ("check", "round", "intent", "score")
@@ -116,6 +121,7 @@ class Replay:
     critical: frozenset[str] = frozenset()
     _memory: Memory = field(default_factory=Memory)
     _alerts: dict[str, AlertState] = field(default_factory=dict)
+    _means: list[float] = field(default_factory=list)
 
     def run(self, series: Series) -> Iterator[Replayed]:
         """Check after check."""
@@ -127,14 +133,35 @@ class Replay:
             )
             decision = decide(self.suite, evidence, self._memory, rules)
             self._memory = decision.memory
-            effects = self._step(decision.verdicts, at)
+            verdicts = (*decision.verdicts, *self._mean(evidence))
+            effects = self._step(verdicts, decision.unwatched, at)
             yield Replayed(
                 check=name,
                 at=at,
-                verdicts=decision.verdicts,
+                verdicts=verdicts,
                 alerts=tuple(state for state in self._alerts.values() if state.phase is not Phase.OK),
                 effects=effects,
             )
+
+    def _mean(self, evidence: Evidence) -> Iterator[Verdict]:
+        """What the rule `mean` says, where it is on."""
+        policy = self.rules.mean
+        if policy is None:
+            return
+        mean = stratified_mean([*evidence.strata({}).values()])
+        summary = CheckSummary(
+            planned=evidence.planned,
+            valid=evidence.valid,
+            mean=mean,
+            mean_scored=None,
+            success_rate=None,
+            average_turns=None,
+            outcomes={},
+            intents=(),
+        )
+        yield judge_mean(f"{self.suite}/{OVERALL}", summary, self._means, policy)
+        if mean is not None and summary.valid_share >= policy.valid_share:
+            self._means.insert(0, mean)
 
     def _evidence(
         self, intents: Sequence[str], played: Mapping[str, Mapping[int, float | None]], at: datetime
@@ -156,16 +183,17 @@ class Replay:
             errors=(False,) * len(values),
         )
 
-    def _step(self, verdicts: Sequence[Verdict], at: datetime) -> tuple[Effect, ...]:
+    def _step(self, verdicts: Sequence[Verdict], unwatched: AbstractSet[str], at: datetime) -> tuple[Effect, ...]:
         overall = f"{self.suite}/{OVERALL}"
         effects: list[Effect] = []
-        scopes = dict.fromkeys(verdict.scope for verdict in verdicts)
-        for scope in sorted(scopes, key=lambda scope: scope != overall):
+        scopes = {verdict.scope for verdict in verdicts} | (unwatched & self._alerts.keys())
+        for scope in sorted(scopes, key=lambda scope: (scope != overall, scope)):
             before = self._alerts.get(scope, AlertState(scope=scope))
             suite = self._alerts.get(overall)
             is_inhibited = scope != overall and suite is not None and suite.phase is Phase.FIRING
             policy = replace(self.policy, inhibited_by=overall if is_inhibited else None)
-            said = [verdict for verdict in verdicts if verdict.scope == scope]
+            said: list[Event] = [verdict for verdict in verdicts if verdict.scope == scope]
+            said += [NOT_WATCHED] if scope in unwatched else []
             self._alerts[scope], asked = steps(before, said, policy, at, f"{scope}@{at.isoformat()}")
             effects += asked
         return tuple(effects)

@@ -1,7 +1,7 @@
 """The pages for people: overview, one check, one conversation with its score, one incident.
 
-Reads through `Records` in worker threads; shows what is stored and changes nothing. Tool calls that are reported come
-by the same listener, see `reports`.
+Reads through `Records` in worker threads; shows what is stored and changes nothing. The API and the tool calls that are
+reported come by the same listener, see `api` and `reports`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ from monitor.check import CheckRecord, Snapshot, SuiteSnapshot
 from monitor.errors import StoreFailure
 from monitor.web import views
 from monitor.web.access import LOGIN, RequireLocalName, RequireToken, Token, page_or_home, sign_in
+from monitor.web.api import Api
+from monitor.web.bodies import FOR_PROGRAMS, away, refusal
 from monitor.web.headers import SecurityHeaders
 from monitor.web.records import Records
 from monitor.web.rendering import Templates
-from monitor.web.reports import API, PATH, ToolCallReports, refusal
+from monitor.web.reports import PATH, ToolCallReports
 
 TREND_CHECKS = 42
 RECENT_CHECKS = 6
@@ -46,20 +48,21 @@ def pages_app(
     base_url: str | None = None,
     token: str | None = None,
     clock: Callable[[], datetime] = _now,
-    calibration_days: int = 90,
+    calibration_days: Callable[[], int] = lambda: 90,
     reports: ToolCallReports | None = None,
+    api: Api | None = None,
 ) -> ASGIApp:
     """The pages. `snapshot` gives what the overview shows of the suites; it is called in a worker thread.
 
     `base_url` is where people find the pages; its path is put before every link. With a `token` every page wants it;
     without one only requests to a name of this machine or of `base_url` are answered. Raises ValueError for an empty
     token. Where a judge took part it is told whether labels were held against its scores, at most `calibration_days`
-    ago. `reports` takes the tool calls that are reported, where they can be.
+    ago. `reports` takes the tool calls that are reported, where they can be, and `api` what operators want done.
     """
     templates = Templates(base_url, clock)
 
     def judge(epoch: str) -> Standing:
-        return standing(records.calibration(epoch), epoch, clock(), days=calibration_days)
+        return standing(records.calibration(epoch), epoch, clock(), days=calibration_days())
 
     pages = _Pages(records, snapshot, templates, judge)
     errors = _Errors(templates)
@@ -72,6 +75,8 @@ def pages_app(
     ]
     if reports is not None:
         routes.append(Route(PATH, reports.take, methods=["POST"]))
+    if api is not None:
+        routes += api.routes()
     handlers = {HTTPException: errors.http, StoreFailure: errors.store, Exception: errors.internal}
     if token is None:
         app = Starlette(routes=routes, exception_handlers=handlers)
@@ -176,10 +181,9 @@ class _Gate:
         return signed_in or self._form("/", 403)
 
     def refuse(self, request: Request) -> Response:
-        is_api = request.scope["path"].startswith(API)
         response = (
             refusal(401, "send the token of the pages: Authorization: Bearer TOKEN")
-            if is_api
+            if _is_for_programs(request)
             else self._form(page_or_home(request.scope["path"]), 401)
         )
         response.headers["www-authenticate"] = "Bearer"
@@ -189,27 +193,42 @@ class _Gate:
         return self._templates.page("login.html", status=status, next_page=next_page, is_wrong=status == 403)
 
 
+_IN_WORDS = {404: "there is no such path; README lists those of the API", 405: "not by this method; see Allow"}
+
+
 class _Errors:
     """Pages for what went wrong. They tell what to do, never what is inside."""
 
     def __init__(self, templates: Templates) -> None:
         self._templates = templates
 
-    def http(self, _: Request, exc: Exception) -> Response:
+    def http(self, request: Request, exc: Exception) -> Response:
         assert isinstance(exc, HTTPException)
+        if _is_for_programs(request):
+            response = refusal(exc.status_code, _IN_WORDS.get(exc.status_code, HTTPStatus(exc.status_code).phrase))
+            response.headers.update(exc.headers or {})
+            return response
         text = "There is no such page, or what it showed is past its retention." if exc.status_code == 404 else ""
         response = self._page(exc.status_code, HTTPStatus(exc.status_code).phrase, text)
         response.headers.update(exc.headers or {})
         return response
 
-    def store(self, _: Request, __: Exception) -> Response:
+    def store(self, request: Request, _: Exception) -> Response:
+        if _is_for_programs(request):
+            return away()
         text = "These pages come back with it. /metrics and /healthz answer meanwhile."
         response = self._page(503, "The database is away", text)
         response.headers["retry-after"] = "30"
         return response
 
-    def internal(self, _: Request, __: Exception) -> Response:
+    def internal(self, request: Request, _: Exception) -> Response:
+        if _is_for_programs(request):
+            return refusal(500, "something broke in the monitor; its log says what")
         return self._page(500, "Something broke in the monitor", "The log says what; other pages may still work.")
 
     def _page(self, status: int, title: str, text: str) -> Response:
         return self._templates.page("error.html", status=status, code=status, title=title, text=text)
+
+
+def _is_for_programs(request: Request) -> bool:
+    return bool(request.scope["path"].startswith(FOR_PROGRAMS))

@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from monitor.errors import StoreFailure
 from monitor.transcript import Receipt, ReportedCall, ToolCall
+from monitor.web.bodies import Body, Refused, away, read_body, refusal
 
-API = "/api/"
 PATH = "/api/v1/tool-calls"
-MOST_BYTES = 65_536
 EXAMPLE = (
     '{"conversation_id": "...", "name": "...", "arguments": {}, "result": "...", "is_error": false, "id": "..."}, '
     "of which the last three may be left out"
@@ -33,18 +31,7 @@ _REFUSALS = {
 }
 
 
-class _Refused(Exception):
-    """Raised when a request is no report; says what would be one."""
-
-    def __init__(self, status: int, error: str) -> None:
-        super().__init__(error)
-        self.status = status
-        self.error = error
-
-
-class _Report(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
-
+class _Report(Body):
     conversation_id: str = Field(min_length=1, max_length=200)
     name: str = Field(min_length=1, max_length=200)
     arguments: dict[str, JsonValue]
@@ -68,12 +55,12 @@ class ToolCallReports:
         database.
         """
         try:
-            report = await _read(request)
+            report = await read_body(request, _Report, EXAMPLE)
             receipt = await run_in_threadpool(self._save, self._reported(report))
-        except _Refused as refused:
+        except Refused as refused:
             return refusal(refused.status, refused.error)
         except StoreFailure:
-            return JSONResponse({"error": "the database is away"}, status_code=503, headers={"retry-after": "30"})
+            return away()
         if why := _REFUSALS.get(receipt):
             return refusal(409, why)
         return JSONResponse({"taken": True}, status_code=202)
@@ -94,36 +81,3 @@ class ToolCallReports:
                 was_reported=True,
             ),
         )
-
-
-def refusal(status: int, error: str) -> Response:
-    """A refusal for programs."""
-    return JSONResponse({"error": error}, status_code=status)
-
-
-async def _read(request: Request) -> _Report:
-    """What the request reports. Raises _Refused."""
-    # Any site can make a browser send a form or plain text to this machine; JSON it has to ask leave for.
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise _Refused(415, "send JSON with the header Content-Type: application/json")
-    body = b""
-    with suppress(ClientDisconnect):
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MOST_BYTES:
-                raise _Refused(413, f"too long; send at most {MOST_BYTES} bytes")
-    try:
-        return _Report.model_validate(json.loads(body, parse_constant=_refuse))
-    except ValidationError as exc:
-        raise _Refused(400, f"{_problems(exc)}; write {EXAMPLE}") from exc
-    except (ValueError, RecursionError) as exc:
-        raise _Refused(400, f"not JSON; write {EXAMPLE}") from exc
-
-
-def _problems(error: ValidationError) -> str:
-    found = [(".".join(map(str, one["loc"])), one["msg"]) for one in error.errors(include_url=False)]
-    return "; ".join(f"{where}: {text}" if where else text for where, text in found[:5])
-
-
-def _refuse(constant: str) -> object:
-    raise ValueError(f"{constant} is no JSON")

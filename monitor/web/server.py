@@ -28,7 +28,8 @@ logger = logging.getLogger(__name__)
 class WebServer:
     """Serves one application on one address. Port 0 takes a free one; `address` tells which.
 
-    A request that is not read, answered and taken by its client within `exchange_seconds` loses its connection.
+    A request that is not read, answered and taken by its client within `exchange_seconds` loses its connection. Beyond
+    `CONNECTIONS` whoever keeps the server waiting longest makes room: slow clients shut nobody out.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class WebServer:
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
-                limit_concurrency=CONNECTIONS,
+                limit_concurrency=2 * CONNECTIONS,  # the protocol keeps them below
                 h11_max_incomplete_event_size=HEADER_BYTES,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=stop_seconds,
@@ -116,13 +117,14 @@ class _DeadlineProtocol(H11Protocol):
     """
 
     exchange_seconds: ClassVar[float]
+    since: float = 0.0
+    """When the exchange began, on the loop's clock."""
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > 2 * CONNECTIONS:
-            transport.abort()
         self._start_deadline()
+        self._make_room()
 
     def data_received(self, data: bytes) -> None:
         if self._deadline is None:
@@ -139,7 +141,23 @@ class _DeadlineProtocol(H11Protocol):
         self._stop_deadline()
         super().connection_lost(exc)
 
+    def _make_room(self) -> None:
+        """Drop one connection if there are too many: the oldest that its client holds up, else this one."""
+        others = [other for other in self.connections if isinstance(other, _DeadlineProtocol) and other is not self]
+        live = [other for other in others if not other.transport.is_closing()]
+        if len(live) >= CONNECTIONS:
+            held_up = [other for other in live if other.waits_for_client]
+            min(held_up, key=lambda other: other.since, default=self).transport.abort()
+
+    @property
+    def waits_for_client(self) -> bool:
+        """Whether it is the client's turn: to send, or to take what was sent."""
+        if self.cycle is None or self.cycle.response_complete or self.cycle.more_body:
+            return True
+        return bool(self.transport.get_write_buffer_size())
+
     def _start_deadline(self) -> None:
+        self.since = self.loop.time()
         self._deadline = self.loop.call_later(self.exchange_seconds, self.transport.abort)
 
     def _stop_deadline(self) -> None:

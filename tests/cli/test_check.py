@@ -24,6 +24,7 @@ REPORTED = {
     "average_score",
     "average_score_completed",
     "standard_error",
+    "clustered_error",
     "success_rate",
     "in_spec",
     "out_of_spec",
@@ -32,6 +33,7 @@ REPORTED = {
     "coherence",
     "helpfulness",
     "average_turns",
+    "latency_seconds",
     "total_tests",
     "valid_tests",
     "error_count",
@@ -47,7 +49,7 @@ REPORTED = {
 
 def without_what_passes(report: dict[str, Any]) -> dict[str, Any]:
     """A report less its times and the names that are drawn anew; results by intent."""
-    passing = {"check_id", "conversation_id", "started_at", "duration_seconds"}
+    passing = {"check_id", "conversation_id", "started_at", "duration_seconds", "latency_seconds"}
     results = [{key: value for key, value in result.items() if key not in passing} for result in report["results"]]
     kept = {key: value for key, value in report.items() if key not in passing}
     return kept | {"results": sorted(results, key=lambda result: str(result["intent"]))}
@@ -87,6 +89,7 @@ async def test_a_degraded_assistant_is_told_worst_intent_first(
     assert done.out.startswith("shop: degraded")
     assert 0 < done.out.index("what-cost") < done.out.index("how-long")
     assert "is below 0.70" in done.out
+    assert "± 0.82 as a claim about intents beyond these" in done.out
 
 
 async def test_json_is_one_object_on_standard_output(assistant: ScriptedAssistant, tmp_path: Path, run: Run) -> None:

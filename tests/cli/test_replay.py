@@ -68,6 +68,13 @@ def test_what_was_not_scored_is_no_failure(tmp_path: Path, run: Run) -> None:
     assert {v["rule"]: v["value"] for v in check["verdicts"]}["quality"] == 1.0
 
 
+def test_the_rule_mean_of_a_suite_is_tried_as_well(tmp_path: Path, run: Run) -> None:
+    config = write_config(tmp_path, alerting={"rule": "mean", "threshold": 0.7, "recovery_checks": 2})
+    path = series(tmp_path / "s.csv", (3, 0.9), (3, 0.2), (3, 0.9))
+    done = run("replay", path, "--suite", "shop", "--config", config)
+    assert effects(done) == [("c3", "OpenIncident"), ("c3", "open"), ("c7", "CloseIncident"), ("c7", "resolve")]
+
+
 def test_the_rules_of_a_suite_can_be_tried(tmp_path: Path, run: Run) -> None:
     config = write_config(tmp_path, alerting={"rule": "mean", "threshold": 0.2})
     done = run("replay", series(tmp_path / "s.csv", (1, 0.5)), "--suite", "shop", "--config", config)

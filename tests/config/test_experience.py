@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.bootstrap.application import epoch_facts
+from monitor.bootstrap.checks import epoch_facts
 from tests.config.samples import CONFIG, loaded, problems
 
 PROMPTED = CONFIG.replace("{kind: scripted}", "{kind: prompted, model: {name: NAME, device: cpu, dtype: float32}}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from monitor.bootstrap.application import build_scoring, epoch_facts
+from monitor.bootstrap.checks import build_scoring, epoch_facts
 from monitor.bootstrap.judge import open_judge
 from monitor.config import Config
 from monitor.epoch import epoch_of

@@ -108,7 +108,8 @@ def test_what_is_wrong_is_named_with_its_place(tmp_path: Path, notify: str, prob
         (
             "{match: {severities: [critical, error]}, channels: [pagerduty, boss]}, {channels: [], continue: true}",
             [
-                "notify.routes: nobody is told of warning of baseline/overall, baseline/returns",
+                "notify.routes: nobody is told of warning of baseline/overall, baseline/returns, monitor/canaries "
+                "and 7 more",
                 "notify.routes: nobody is told of info of baseline/overall, baseline/returns",
                 "notify: no route names the channel team, so nothing is told there",
             ],

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,18 +68,20 @@ def write_config(folder: Path, assistant: str, simulator: str = "{kind: scripted
 
 @dataclass
 class DaemonProcess:
-    """`assistant-monitor run` (or another command that goes on), its log in `log`."""
+    """`assistant-monitor run` (or another command that goes on), its log in `log`. `module`: what stands for it."""
 
     config: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     command: str = "run"
     log_name: str = "daemon.log"
+    module: str = "monitor"
+    arguments: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         self.log = self.config.parent / self.log_name
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "monitor", self.command, "--config", str(self.config)],
+                [sys.executable, "-m", self.module, self.command, "--config", str(self.config), *self.arguments],
                 cwd=ROOT,
                 env={**os.environ, "HF_HUB_OFFLINE": "1", **self.environment},
                 stderr=log,

@@ -31,6 +31,7 @@ def run_demo(folder: Path, *arguments: str, cache: Path | None = None) -> tuple[
         timeout=800,
         check=False,
     )
+    assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout.splitlines()[-1]), done.stderr
 
 

@@ -13,7 +13,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from monitor.engine import step
 from monitor.engine.generation import Generation, Piece, Result
+from monitor.engine.keyvalues import KeyValues
 from monitor.engine.measures import Measures
 from monitor.engine.model import Model, load
 from monitor.engine.owner import Owner
@@ -111,6 +113,32 @@ def test_out_of_memory_twice_is_told(bench: Bench) -> None:
     failed = bench.ask()
     assert isinstance(failed, Refusal) and (failed.status, failed.code) == (503, "out_of_memory")
     assert isinstance(bench.ask(), Piece)
+
+
+@pytest.mark.parametrize("place", ["claim", "reserve", "draw"])
+@pytest.mark.parametrize(("times", "answer"), [(1, Piece), (2, Refusal)])
+def test_out_of_memory_outside_the_model_is_tried_once_more_too(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, place: str, times: int, answer: type[Result]
+) -> None:
+    owner = {"claim": Slots, "reserve": KeyValues, "draw": step}[place]
+    whole, left = getattr(owner, place), [torch.OutOfMemoryError("full")] * times
+
+    def full_at_first(*arguments: object, **options: object) -> object:
+        if left:
+            raise left.pop()
+        return whole(*arguments, **options)
+
+    unbroken = bench.ask()
+    monkeypatch.setattr(owner, place, full_at_first)
+    found = bench.ask()
+    assert isinstance(found, answer) and not bench.abandoned
+    assert isinstance(found, Refusal) or _said(found) == _said(unbroken)
+    assert isinstance(bench.ask(), Piece)
+
+
+def _said(result: Result) -> list[int]:
+    assert isinstance(result, Piece)
+    return [drawn.token_id for drawn in result.draws]
 
 
 def test_a_lost_device_ends_the_process(bench: Bench) -> None:

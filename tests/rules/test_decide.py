@@ -62,6 +62,27 @@ def test_a_fall_from_the_baseline_is_a_warning_until_it_is_confirmed() -> None:
     assert (verdict.finding, verdict.severity) == (Finding.BREACH, Severity.CRITICAL)
 
 
+def test_intents_without_a_baseline_confirm_no_fall_of_the_others() -> None:
+    memory, draw = warmed(0.95), np.random.default_rng(2)
+    known = drawn(draw, 0.8, rounds=20, number=42).intents
+    back = tuple(intent(i.intent_id, [*i.values[:10], *[0.95] * 10]) for i in known)
+    new = tuple(intent(f"n{number}", [0.5] * 20) for number in range(19))
+    evidence = replace(check(*back, *new, number=42), confirming_from=10)
+    verdict = said(decide("s", evidence, memory, POLICY), "regression")
+    assert (verdict.finding, verdict.severity) == (Finding.BREACH, Severity.WARNING)
+
+
+def test_a_breach_comes_with_the_fall_and_when_it_began() -> None:
+    memory = warmed(0.95)
+    first = drawn(np.random.default_rng(2), 0.82, rounds=20, number=42)
+    fell = decide("s", first, memory, POLICY)
+    then = decide("s", drawn(np.random.default_rng(3), 0.82, rounds=20, number=43), fell.memory, POLICY)
+    shift = then.shifts["s/overall"]
+    assert shift.drop == pytest.approx(0.13, abs=0.03)
+    assert shift.since == first.at
+    assert "s/overall" not in decide("s", steady(0.95, number=42), memory, POLICY).shifts
+
+
 def test_a_regression_recovers_after_two_checks_and_forgets() -> None:
     memory = warmed(0.95)
     memory = decide("s", drawn(np.random.default_rng(2), 0.8, rounds=20, number=42), memory, POLICY).memory
@@ -116,6 +137,9 @@ def test_an_intent_that_never_passes_any_more_is_a_breach_of_its_own_scope() -> 
     verdict = said(decision, "intent", "s/i3")
     assert (verdict.finding, verdict.severity) == (Finding.BREACH, Severity.WARNING)
     assert finding(decision, "intent", "s/i4") is Finding.RECOVERED
+    assert set(decision.shifts) == {"s/i3"}
+    assert decision.shifts["s/i3"].drop == pytest.approx(0.95, abs=0.05)
+    assert decision.shifts["s/i3"].since == evidence.at
 
 
 def test_a_critical_intent_pages() -> None:
@@ -142,6 +166,27 @@ def test_an_intent_that_seldom_passed_is_not_watched() -> None:
     assert not [verdict for verdict in decision.verdicts if verdict.rule == "intent"]
 
 
+def test_an_intent_in_breach_teaches_its_baseline_nothing_and_recovers_by_the_old_one() -> None:
+    memory = warmed(0.9, checks=14)
+    p0 = memory.intents["print-i0"].passes / memory.intents["print-i0"].trials
+    others = [intent(f"i{i}", [1.0, 1.0, 1.0, 0.0]) for i in range(1, 20)]
+    dead, well = intent("i0", [0.0] * 12), intent("i0", [1.0] * 4)
+    found = []
+    for heard in (dead, *[dead] * 40, well, well):
+        decision = decide("s", check(heard, *others), memory, POLICY)
+        memory = decision.memory
+        found.append(finding(decision, "intent", "s/i0"))
+    assert found[0] is found[40] is Finding.BREACH
+    assert found[-1] is Finding.RECOVERED
+    assert memory.intents["print-i0"].passes / memory.intents["print-i0"].trials == pytest.approx(p0, abs=0.05)
+
+
+def test_an_intent_that_its_baseline_says_passes_too_seldom_is_told_as_not_watched() -> None:
+    decision = decide("s", steady(0.1, number=42), warmed(0.1), POLICY)
+    assert {f"s/i{number}" for number in range(20)} >= decision.unwatched != set()
+    assert decide("s", steady(0.9, number=42), warmed(0.9), POLICY).unwatched == set()
+
+
 def test_an_assistant_that_does_not_answer_is_unavailable_in_its_first_check() -> None:
     verdict = said(decide("s", OUTAGE, Memory(), POLICY), "availability")
     assert (verdict.finding, verdict.severity) == (Finding.BREACH, Severity.CRITICAL)
@@ -164,7 +209,7 @@ def test_with_too_few_valid_conversations_nothing_else_is_said_and_nothing_learn
     evidence = check(*(intent(f"i{i}", [0.0, None, None, None]) for i in range(20)))
     decision = decide("s", evidence, Memory(), POLICY)
     assert {v.rule: v.finding for v in decision.verdicts} == {
-        "availability": Finding.HOLD,
+        "availability": Finding.UNKNOWN,
         "quality": Finding.UNKNOWN,
         "regression": Finding.UNKNOWN,
     }
@@ -175,6 +220,24 @@ def test_good_checks_are_not_counted_across_one_that_says_nothing_bad() -> None:
     memory = decide("s", OUTAGE, Memory(), POLICY).memory
     silent = check(*(intent(f"i{i}", [None] * 4) for i in range(20)))
     assert finding(decide("s", silent, memory, POLICY), "availability") is Finding.UNKNOWN
+
+
+def test_checks_with_too_few_valid_conversations_end_no_outage() -> None:
+    memory = decide("s", OUTAGE, Memory(), POLICY).memory
+    one_of_many = check(*(intent(f"i{i}", [1.0 if i == 0 else None] * 4) for i in range(20)))
+    for _ in range(3):
+        decision = decide("s", one_of_many, memory, POLICY)
+        memory = decision.memory
+        assert finding(decision, "availability") is Finding.UNKNOWN
+    assert finding(decide("s", steady(1.0), memory, POLICY), "availability") is Finding.HOLD
+
+
+def test_an_intent_that_is_played_on_by_itself_makes_nobody_elses_errors() -> None:
+    dead = intent("i0", [0.0] * 16, errors=[True] * 16)
+    others = tuple(intent(f"i{i}", [1.0] * 4) for i in range(1, 30))
+    verdict = said(decide("s", check(dead, *others), Memory(), POLICY), "availability")
+    assert verdict.finding is Finding.HOLD
+    assert verdict.reason == "the assistant failed to answer in 4 of 120 conversations"
 
 
 def test_rules_that_are_off_say_nothing() -> None:

@@ -39,12 +39,12 @@ def analyze(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Path:
-    """A root with this machine's units, ours and a program where ours expect it."""
+    """A root with this machine's units, ours and the programs where ours expect them."""
     shutil.copytree("/usr/lib/systemd/system", tmp_path / "usr/lib/systemd/system", symlinks=True)
     shutil.copytree(UNITS, tmp_path / "etc/systemd/system")
-    program = tmp_path / "opt/assistant-monitor/bin/assistant-monitor"
-    program.parent.mkdir(parents=True)
-    program.touch(mode=0o755)
+    for program in (tmp_path / "opt/assistant-monitor/bin/assistant-monitor", tmp_path / "bin/kill"):
+        program.parent.mkdir(parents=True)
+        program.touch(mode=0o755)
     return tmp_path
 
 
@@ -186,8 +186,8 @@ def test_sigterm_ends_the_daemon_within_its_grace(booted: Facts) -> None:
     assert int(booted["stop_milliseconds"]) < 1000 * seconds_of("TimeoutStopSec", DAEMON)
 
 
-def test_a_hangup_is_ignored_and_an_end_that_nobody_asked_for_is_followed_by_a_start(booted: Facts) -> None:
-    assert (booted["hangup"], booted["ended_unasked"]) == ("ignored", "started again")
+def test_a_reload_ends_nothing_and_an_end_that_nobody_asked_for_is_followed_by_a_start(booted: Facts) -> None:
+    assert (booted["reload"], booted["ended_unasked"]) == ("read again", "started again")
 
 
 def test_the_state_is_kept_over_a_restart(booted: Facts) -> None:

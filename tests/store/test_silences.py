@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from monitor.audit import AuditEntry
@@ -60,3 +61,22 @@ def test_the_record_of_a_step_is_written_with_it_once(store: Store) -> None:
     store.change_alerts(changes)
     store.append_audit(an_entry("reload"))
     assert [entry.action for entry in store.audit(limit=5)] == ["reload", "incident.ack"]
+
+
+def test_silences_are_forgotten_some_time_after_they_were_over_in_batches(store: Store) -> None:
+    for number in range(3):
+        store.add_silence(a_silence(f"old{number}"), an_entry("silence.add"))
+    store.add_silence(replace(a_silence("long"), ends_at=NOW + timedelta(days=9)), an_entry("silence.add"))
+    store.expire_silence("old2", an_entry("silence.expire", 1))
+    assert store.retire_silences(older_than=NOW + timedelta(hours=1.5), batch=2) == 1
+    assert store.retire_silences(older_than=NOW + timedelta(days=1), batch=1) == 1
+    assert store.retire_silences(older_than=NOW + timedelta(days=1), batch=2) == 1
+    assert [silence.id for silence in store.silences()] == ["long"]
+
+
+def test_the_oldest_deeds_are_forgotten_first_in_batches(store: Store) -> None:
+    for hours in range(4):
+        store.append_audit(an_entry(f"deed{hours}", hours))
+    assert store.retire_audit(older_than=NOW + timedelta(hours=3), batch=2) == 2
+    assert store.retire_audit(older_than=NOW + timedelta(hours=3), batch=2) == 1
+    assert [entry.action for entry in store.audit()] == ["deed3"]

@@ -10,8 +10,9 @@ from starlette.types import ASGIApp
 
 from monitor.errors import StoreUnavailable
 from monitor.transcript import Receipt, ReportedCall, ToolCall
+from monitor.web.bodies import MOST_BYTES
 from monitor.web.pages import pages_app
-from monitor.web.reports import MOST_BYTES, PATH, ToolCallReports
+from monitor.web.reports import PATH, ToolCallReports
 from tests.web.examples import T0, TOKEN, MemoryRecords, client, snapshot
 
 REPORT = {"conversation_id": "c1", "name": "cancel", "arguments": {"order": "A1"}}

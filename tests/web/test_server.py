@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 
 import httpx
 import pytest
@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from monitor.errors import MonitorError
-from monitor.web.server import HEADER_BYTES, WebServer, listen
+from monitor.web.server import CONNECTIONS, HEADER_BYTES, WebServer, listen
 
 Serve = Callable[..., WebServer]
 
@@ -130,6 +130,17 @@ def test_a_connection_serves_one_request_after_another(serve: Serve) -> None:
     with httpx.Client(trust_env=False) as browser:
         ports = {browser.get(url(server)).extensions["network_stream"].get_extra_info("client_addr") for _ in range(3)}
     assert len(ports) == 1
+
+
+def test_of_too_many_connections_the_oldest_that_waits_for_its_client_makes_room(serve: Serve) -> None:
+    server = serve()
+    with ExitStack() as stack:
+        idle = [stack.enter_context(socket.create_connection(server.address, timeout=10)) for _ in range(CONNECTIONS)]
+        with httpx.Client(trust_env=False) as browser:
+            assert browser.get(url(server)).status_code == 200
+        assert until_closed(idle[0]) == b""
+        idle[1].sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert until_closed(idle[1]).startswith(b"HTTP/1.1 200")
 
 
 def test_headers_beyond_the_limit_are_refused(serve: Serve) -> None:

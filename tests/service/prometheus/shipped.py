@@ -13,7 +13,9 @@ from ruamel.yaml import YAML
 from monitor.check import SuiteSnapshot, Watched
 from monitor.engine_metrics import parse
 from monitor.metrics import LIVE_HELP, Metrics
+from monitor.selfwatch import Overlaps, SelfMetrics
 from tests.engine_page import engine_page
+from tests.store.test_canaries import a_run
 from tests.web.examples import CHECK, SUMMARY, conversation, snapshot
 
 FOLDER = Path(__file__).parents[3] / "config" / "prometheus"
@@ -84,9 +86,10 @@ def exported_names() -> set[str]:
         previous_valid=check,
         watched_since=check.started_at,
     )
-    engines = parse(engine_page(), "child")
-    metrics = Metrics(lambda: live, engines=lambda: engines, suites=["shop"], channels=["slack", "pagerduty"])
-    metrics.publish(snapshot(suite))
+    of_itself = SelfMetrics(Overlaps(), lambda: ["shop"])
+    others = [*parse(engine_page(), "child"), *of_itself.families()]
+    metrics = Metrics(lambda: live, engines=lambda: others, suites=["shop"], channels=["slack", "pagerduty"])
+    metrics.publish(replace(snapshot(suite), canaries=a_run()))
     metrics.observe("shop", conversation())
     page = metrics.render()[0].decode()
     return {sample.name for family in text_string_to_metric_families(page) for sample in family.samples}
