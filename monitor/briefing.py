@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from monitor.calibration import Standing
@@ -22,6 +22,24 @@ Z95 = 1.96
 NAMED_INTENTS = 5
 NAMED_CONVERSATIONS = 3
 SUMMARY_CHARACTERS = 200
+MEASURED = (
+    "average",
+    "threshold",
+    "success_rate",
+    "check_id",
+    "epoch",
+    "judge",
+    "canaries",
+    "interval",
+    "drop",
+    "onset_at",
+    "error_share",
+    "error_share_before",
+    "latency_seconds",
+    "latency_seconds_before",
+)
+WORST = ("worst_intents", "worst_conversations")
+SHOWS_WORST = frozenset({NotificationKind.OPEN, NotificationKind.UPDATE, NotificationKind.REMINDER})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +89,12 @@ class Briefing:
     def alert(self, effect: Notify, incident: Incident, *, acked_by: str | None) -> Alert:
         """What a message tells: how things stand now, and for an open the worst of what was heard."""
         return _alert(effect, incident, self, acked_by)
+
+
+def with_evidence(alert: Alert, known: Alert, kind: NotificationKind) -> Alert:
+    """The alert of a message that no check made, with what is known of its incident by another."""
+    carried = (*MEASURED, *WORST) if kind in SHOWS_WORST else MEASURED
+    return replace(alert, **{name: getattr(known, name) for name in carried})
 
 
 def _alert(effect: Notify, incident: Incident, briefing: Briefing, acked_by: str | None) -> Alert:

@@ -142,14 +142,14 @@ def _alert_changes(
     *,
     unwatched: AbstractSet[str],
 ) -> AlertChanges:
-    """Every scope stepped by what was said of it, the whole suite first: beside its incident no other opens. What was
-    told of an intent that can be watched no more is closed.
+    """Every scope stepped by what was said of it, the whole suite first: beside its incident none opens that is no more
+    severe. What was told of an intent that can be watched no more is closed.
     """
     overall = overall_scope(ended.check.suite)
     heard = {verdict.scope for verdict in verdicts} | (unwatched & background.alerts.keys())
     scopes = sorted(heard, key=lambda scope: (scope != overall, scope))
     changed: list[AlertChanges] = []
-    inhibited_by = None
+    suite = AlertState(scope=overall)
     for scope in scopes:
         known = background.alerts.get(scope) or Known(state=AlertState(scope=scope))
         said: list[Event] = [verdict for verdict in verdicts if verdict.scope == scope]
@@ -158,14 +158,24 @@ def _alert_changes(
         allowed = replace(
             policy_of(scope),
             windows=windows_of(scope, background.silences),
-            inhibited_by=inhibited_by if scope != overall else None,
+            inhibited_by=inhibitor(suite, said),
         )
         changes = changes_of(said, known, allowed, surroundings, now, ended=ended, told=background.told)
         if scope == overall:
-            after = changes.states[0] if changes.states else known.state
-            inhibited_by = overall if after.phase is Phase.FIRING else None
+            suite = changes.states[0] if changes.states else known.state
         changed.append(changes)
     return joined(changed)
+
+
+def inhibitor(suite: AlertState, said: Sequence[Event]) -> str | None:
+    """The open incident of the whole suite that keeps what is said of an intent from opening one: none keeps what is
+    more severe than itself.
+    """
+    if suite.phase is not Phase.FIRING or suite.severity is None:
+        return None
+    breaches = [event for event in said if isinstance(event, Verdict) and event.finding is Finding.BREACH]
+    is_topped = any(breach.severity.rank > suite.severity.rank for breach in breaches)
+    return None if is_topped else suite.scope
 
 
 def removals(state: AlertState, rules: RulesPolicy | None) -> list[RuleRemoved]:

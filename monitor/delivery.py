@@ -11,107 +11,45 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import TypeVar
 
 from monitor import alert
+from monitor.delivery_rules import (
+    ABOUT_AN_OPEN,
+    ABSENT,
+    DEAD_LETTER,
+    GAVE_UP,
+    REFUSED,
+    Supersede,
+    backoff_seconds,
+    dead_letter,
+    is_missed,
+    is_overtaken,
+    plan,
+)
 from monitor.errors import StaleWrite, StoreFailure
 from monitor.incident import Notification, NotificationStatus
 from monitor.machine import AlertPolicy, Delivered, NotificationKind, Phase
-from monitor.notify.absent import AbsentChannel
 from monitor.notify.classify import Clock, utc_now
 from monitor.notify.contract import ATTEMPT_SECONDS, DeliveryResult, Message, Notifier, Ok, Permanent, Retry
-from monitor.store import Claim, NotificationDraft, Store
-from monitor.verdict import Severity
+from monitor.store import Claim, Orphans, Store
 
 LEASE_SECONDS = 2 * ATTEMPT_SECONDS
 POLL_SECONDS = 5.0
 GIVE_UP_AFTER = timedelta(hours=24)
-SHORTEST_BACKOFF_SECONDS = 2.0
-LONGEST_BACKOFF_SECONDS = 5 * 60.0
-DEAD_LETTER = ":dead-letter:"
+ORPHAN_AFTER = timedelta(minutes=10)
+"""For so long a channel may be out of the configuration: another daemon may still have it, or this one again."""
 
-IN_BETWEEN = frozenset({NotificationKind.UPDATE, NotificationKind.REMINDER, NotificationKind.ACK})
-ABOUT_AN_OPEN = IN_BETWEEN | {NotificationKind.RESOLVE}
-
-_REFUSED = "refused: "
-_GAVE_UP = "gave up: "
 _STEP_TRIES = 5
+_START, _NO_CHANNEL = ":start", ":none"
+"""Not channels: what fails at the start rests as a channel does, and where there is none orphans are looked for."""
 
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Tell the message, as this kind."""
-
-    kind: NotificationKind
-
-
-@dataclass(frozen=True, slots=True)
-class Supersede:
-    """Drop the message: what it says is over, or tells more of what the channel was never told."""
-
-
-def plan(claim: Claim, opening: Notification | None, *, supports_info: bool) -> Send | Supersede:
-    """What to do with the claimed message; `opening` is the open of its incident on its channel.
-
-    An open that was never attempted and whose end is already waiting is dropped, and its end becomes one INFO (or, on a
-    channel that would page for it, nothing). An open with an unknown outcome counts as told. What was to be said in
-    between goes the same way, and a reminder that waited until the next one came. An INFO that is no dead letter pages
-    nobody either.
-    """
-    head = claim.notification
-    if head.kind is NotificationKind.INFO and not supports_info and DEAD_LETTER not in head.dedup_key:
-        return Supersede()
-    if head.attempts == 0 and _is_overtaken(head.kind, {follower.kind for follower in claim.followers}):
-        return Supersede()
-    if head.kind in ABOUT_AN_OPEN and opening is not None and _was_never_told(opening):
-        is_end = head.kind is NotificationKind.RESOLVE
-        return Send(NotificationKind.INFO) if is_end and supports_info else Supersede()
-    return Send(head.kind)
-
-
-def _is_overtaken(kind: NotificationKind, later: set[NotificationKind]) -> bool:
-    """Whether the message says nothing more than those behind it."""
-    if kind is NotificationKind.REMINDER and NotificationKind.REMINDER in later:
-        return True
-    return kind in {NotificationKind.OPEN, *IN_BETWEEN} and NotificationKind.RESOLVE in later
-
-
-def backoff_seconds(attempts: int, jitter: float) -> float:
-    """The wait after the nth failed attempt: doubles from 2 s to 5 min; `jitter` in [0, 1] takes up to half of it."""
-    longest = min(LONGEST_BACKOFF_SECONDS, SHORTEST_BACKOFF_SECONDS * 2.0 ** min(max(attempts, 1) - 1, 32))
-    return longest * (1.0 - jitter / 2.0)
-
-
-def dead_letter(dead: Notification, channel: str, error: str, now: datetime) -> NotificationDraft:
-    """What `channel` is told about a message that another channel will never take.
-
-    It has a key of its own: on PagerDuty it becomes a separate warning, which nothing but a person resolves.
-    """
-    key = f"{dead.dedup_key}{DEAD_LETTER}{dead.channel}"
-    told = replace(
-        dead.alert,
-        severity=Severity.WARNING,
-        dedup_key=key,
-        title=f"{dead.channel} could not be told ({dead.kind.value}): {dead.alert.title}",
-        reason=f"{dead.channel}: {error}. The message was: {dead.alert.reason}",
-        at=now,
-    )
-    return NotificationDraft(
-        incident_id=dead.incident_id,
-        scope=dead.scope,
-        channel=channel,
-        kind=NotificationKind.INFO,
-        dedup_key=key,
-        alert=told,
-        at=now,
-    )
 
 
 class Sender:
@@ -152,7 +90,9 @@ class Sender:
             news.set()
 
     def follow(self, notifiers: Mapping[str, Notifier]) -> None:
-        """Tell through these from the next message on. A channel that is gone is still served, as one that refuses."""
+        """Tell through these from the next message on. What waits for a channel that is gone waits for a while longer,
+        and becomes a dead letter then.
+        """
         self._notifiers = notifiers
         for channel in notifiers:
             self._news.setdefault(channel, asyncio.Event())
@@ -164,11 +104,11 @@ class Sender:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send until `stop` is set; a message on its way is finished first. Survives the database being away."""
-        channels = None
-        while channels is None and not stop.is_set():
-            channels = await self._survive("start", self.settle)
-            if channels is None:
-                await self._rest("start", stop)
+        is_settled = None
+        while is_settled is None and not stop.is_set():
+            is_settled = await self._survive(_START, self.settle)
+            if is_settled is None:
+                await self._rest(_START, stop)
         self._served.clear()
         async with asyncio.TaskGroup() as group:
 
@@ -178,7 +118,7 @@ class Sender:
                     group.create_task(self._serve(channel, stop))
 
             self._serve_too = serve
-            for channel in {*(channels or ()), *self._notifiers}:
+            for channel in self._notifiers or (_NO_CHANNEL,):
                 serve(channel)
 
     async def drain(self, deadline_seconds: float) -> None:
@@ -189,6 +129,9 @@ class Sender:
 
     async def run_once(self, channel: str) -> bool:
         """Deal with one message that is due on the channel; False when there is none. Raises StoreFailure."""
+        notifier = self._notifiers.get(channel)
+        if notifier is None:
+            return False
         claim = await self._store.offload(
             self._store.claim_notification,
             now=self._clock(),
@@ -201,7 +144,7 @@ class Sender:
         ended = asyncio.Event()
         self._under_way.add(ended)
         try:
-            await self._deliver(claim, self._notifiers.get(channel) or AbsentChannel(channel))
+            await self._deliver(claim, notifier)
         except StaleWrite as exc:
             logger.warning("notification_taken_over notification_id=%s error=%s", claim.notification.id, exc)
         finally:
@@ -209,19 +152,34 @@ class Sender:
             ended.set()
         return True
 
-    async def settle(self) -> frozenset[str]:
-        """Tell the alerts of the ends that were finished when a crash kept that from being noted. Raises StoreFailure.
+    async def bury_orphan(self) -> bool:
+        """Give up one message whose channel nobody seems to have; False when there is none. Raises StoreFailure."""
+        now = self._clock()
+        claim = await self._store.offload(
+            self._store.claim_notification,
+            now=now,
+            lease_seconds=LEASE_SECONDS,
+            owner=self._owner,
+            orphans=Orphans(known=frozenset(self._notifiers), before=now - ORPHAN_AFTER),
+        )
+        if claim is None:
+            return False
+        head = claim.notification
+        if not head.attempts and is_overtaken(head.kind, {follower.kind for follower in claim.followers}):
+            await self._store.offload(self._store.supersede, [head.id], now=now)
+            await self._finished(head)
+        else:
+            await self._bury(head, f"{ABSENT}there is no channel {head.channel} in the configuration any more")
+        return True
 
-        Returns the channels to serve: those configured, and those that an alert still has to tell of its end.
-        """
-        channels = set(self._notifiers)
+    async def settle(self) -> bool:
+        """Tell the alerts of the ends that a crash kept from being noted. Raises StoreFailure."""
         for state in await self._store.offload(self._store.alert_states):
-            channels.update(state.channels)
             if state.phase is Phase.RESOLVING and state.incident_id:
                 for row in await self._store.offload(self._store.notifications, state.incident_id):
                     if row.status is not NotificationStatus.PENDING:
                         await self._note_end(row)
-        return frozenset(channels)
+        return True
 
     async def _serve(self, channel: str, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -236,7 +194,7 @@ class Sender:
         # What failed may have failed between the end of a message and its alert.
         if self._failures[channel]:
             await self.settle()
-        return await self.run_once(channel)
+        return await self.run_once(channel) or await self.bury_orphan()
 
     async def _survive(self, channel: str, step: Callable[[], Awaitable[T]]) -> T | None:
         """What the step returns; None, logged and counted for the backoff, when it failed."""
@@ -278,8 +236,6 @@ class Sender:
         if isinstance(decision, Supersede):
             await self._store.offload(self._store.supersede, [head.id], now=self._clock())
             await self._finished(head)
-        elif head.attempts and self._is_too_old(head, self._clock()):
-            await self._bury(head, f"{_GAVE_UP}{head.last_error or 'the outcome is unknown'}")
         else:
             attempt = await self._store.offload(self._store.begin_attempt, claim, now=self._clock())
             await self._record(attempt, await notifier.send(_message(claim, decision.kind)))
@@ -297,12 +253,12 @@ class Sender:
             case Ok(reference):
                 await self._finish(head, NotificationStatus.SENT, reference=reference)
             case Permanent(error):
-                await self._bury(head, f"{_REFUSED}{error}")
+                await self._bury(head, f"{REFUSED}{error}")
             case Retry(after_seconds, error):
                 wait = backoff_seconds(head.attempts, self._random.random()) if after_seconds is None else after_seconds
                 at = self._clock() + timedelta(seconds=wait)
                 if self._is_too_old(head, at):
-                    await self._bury(head, f"{_GAVE_UP}{error}")
+                    await self._bury(head, f"{GAVE_UP}{error}")
                     return
                 await self._store.offload(
                     self._store.retry_notification, head.id, at=at, error=error, owner=self._owner
@@ -316,7 +272,7 @@ class Sender:
         told = {(row.channel, row.dedup_key) for row in rows}
         drafts = [dead_letter(head, channel, error, self._clock()) for channel in self._notifiers]
         new = [d for d in drafts if d.channel != head.channel and (d.channel, d.dedup_key) not in told]
-        if new and DEAD_LETTER not in head.dedup_key:
+        if new and is_missed(head, error, rows):
             await self._store.offload(self._store.enqueue, *new)
         await self._finish(head, NotificationStatus.DEAD, error=error)
         self.wake()
@@ -369,9 +325,3 @@ def _message(claim: Claim, kind: NotificationKind) -> Message:
         opened_reference=opened.reference if opened else None,
         opened=opened.alert if opened else None,
     )
-
-
-def _was_never_told(opening: Notification) -> bool:
-    """Whether the channel surely knows nothing of it: dropped, or refused at the very first attempt."""
-    was_refused = opening.status is NotificationStatus.DEAD and opening.last_error.startswith(_REFUSED)
-    return opening.status is NotificationStatus.SUPERSEDED or (was_refused and opening.attempts == 1)

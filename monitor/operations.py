@@ -11,16 +11,19 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 from monitor.audit import AuditEntry
-from monitor.briefing import Surroundings
+from monitor.briefing import Briefing, Ended, Surroundings, Told, with_evidence
+from monitor.check import CheckStatus
 from monitor.closing import Known, changes_of, overall_scope, removals
 from monitor.errors import NotThere, OverAlready, StaleWrite
-from monitor.incident import Incident
+from monitor.incident import Alert, Incident
 from monitor.machine import (
     Ack,
     AlertPolicy,
     AlertState,
     Event,
     MaintenanceEnded,
+    NotificationKind,
+    Notify,
     Phase,
     Resolved,
     RuleRemoved,
@@ -30,6 +33,7 @@ from monitor.machine import (
 from monitor.maintenance import Maintenance
 from monitor.rules import intent, regression
 from monitor.rules.decide import without_baseline
+from monitor.rules.evidence import Evidence
 from monitor.rules.policy import RulesPolicy
 from monitor.store import AlertChanges, Baseline, Store, joined
 from monitor.suppression import Silence, windows_of
@@ -41,6 +45,8 @@ EventsOf = Callable[[AlertState], Sequence[Event]]
 
 OF_BASELINE = (regression.NAME, intent.NAME)
 NEW_BASELINE = "closed: new baseline"
+CONCLUSIVE = frozenset({CheckStatus.HEALTHY, CheckStatus.DEGRADED})
+OF_CHECKS = (NotificationKind.OPEN, NotificationKind.UPDATE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +200,45 @@ class Operations:
         incident = self.store.incident(state.incident_id) if state.incident_id else None
         windows = windows_of(scope, self.store.silences(lasting_at=now))
         policy = replace(self.policy_of(scope), windows=windows)
-        return changes_of(events_of(state), Known(state=state, incident=incident), policy, self.surroundings, now)
+        changes = changes_of(events_of(state), Known(state=state, incident=incident), policy, self.surroundings, now)
+        known = self._evidence(incident) if incident and changes.notifications else None
+        return _told_by(changes, known) if known else changes
+
+    def _evidence(self, incident: Incident) -> Alert | None:
+        """What is known of an incident: by the last message that a check made of it, else by its newest check."""
+        told = [row.alert for row in self.store.notifications(incident.id) if row.kind in OF_CHECKS]
+        return next((alert for alert in reversed(told) if alert.check_id), None) or self._newest_check(incident)
+
+    def _newest_check(self, incident: Incident) -> Alert | None:
+        """What its newest check would have told; None where no check said anything since it began."""
+        suite, rules = incident.scope.rpartition("/")[0], self.rules_of(incident.scope)
+        newest = self.store.checks(suite, limit=1, statuses=CONCLUSIVE, alerting_only=True)
+        check = newest[0] if newest else None
+        if check is None or not check.summary or not check.finished_at or check.finished_at < incident.opened_at:
+            return None
+        healthy = self.store.checks(suite, limit=1, statuses={CheckStatus.HEALTHY}, epoch=check.epoch)
+        ended = Ended(
+            check=check,
+            conversations=self.store.conversations(check.id),
+            summary=check.summary,
+            evidence=Evidence(at=check.finished_at, intents=(), rounds=0),  # the rules have had their say
+            threshold=rules.threshold if rules else None,
+        )
+        before = Told(summary=healthy[0].summary if healthy else None)
+        briefing = Briefing(surroundings=self.surroundings, now=check.finished_at, ended=ended, before=before)
+        opening = Notify(incident_id=incident.id, channel="", kind=NotificationKind.OPEN, severity=incident.severity)
+        return briefing.alert(opening, incident, acked_by=None)
+
+
+def _told_by(changes: AlertChanges, known: Alert) -> AlertChanges:
+    """The messages about one incident with what is known of it; those about another stay as they are."""
+    told = [
+        replace(draft, alert=with_evidence(draft.alert, known, draft.kind))
+        if draft.incident_id == known.incident_id
+        else draft
+        for draft in changes.notifications
+    ]
+    return replace(changes, notifications=tuple(told))
 
 
 def _always(events: Sequence[Event]) -> EventsOf:

@@ -10,16 +10,17 @@ import pytest
 from monitor.alert import step
 from monitor.briefing import Surroundings
 from monitor.check import CheckStatus
-from monitor.closing import Known, changes_of, removals
+from monitor.closing import Known, changes_of, inhibitor, removals
 from monitor.errors import AssistantFailure
 from monitor.incident import Incident
 from monitor.machine import AlertPolicy, AlertState, NotificationKind, RuleRemoved
 from monitor.rules import nodata
-from monitor.rules.policy import RegressionPolicy, RoundsPolicy, RulesPolicy
+from monitor.rules.mean import MeanPolicy
+from monitor.rules.policy import IntentPolicy, RegressionPolicy, RoundsPolicy, RulesPolicy
 from monitor.store import AlertChanges
 from monitor.verdict import Finding, Severity, Verdict
 from tests.fixtures.checking import BAD, GOOD, Checking
-from tests.parties import T0
+from tests.parties import T0, intent
 
 POLICY = AlertPolicy.everywhere("slack", "pagerduty")
 HOME = Surroundings(app="app", environment="prod", base_url=None)
@@ -144,3 +145,33 @@ async def test_a_bad_check_keeps_open_what_began_because_no_check_came(checking:
     checking.answers(BAD)
     await checking.run()
     assert [breach.rule for breach in checking.store.alert_state("s/overall").breaches] == ["mean"]
+
+
+@pytest.mark.parametrize(
+    ("suite", "one", "is_kept"),
+    [
+        (Severity.WARNING, Severity.WARNING, True),
+        (Severity.WARNING, Severity.CRITICAL, False),
+        (Severity.CRITICAL, Severity.CRITICAL, True),
+        (Severity.CRITICAL, Severity.WARNING, True),
+    ],
+)
+def test_an_incident_of_the_suite_keeps_back_what_is_no_more_severe(
+    suite: Severity, one: Severity, is_kept: bool
+) -> None:
+    said = replace(BREACH, scope="shop/refund", rule="intent", severity=one)
+    assert inhibitor(replace(firing(), severity=suite), [said]) == ("shop/overall" if is_kept else None)
+
+
+async def test_a_critical_intent_is_told_beside_a_warning_about_the_suite(checking: Checking) -> None:
+    rounds = RoundsPolicy(least=4, most=4)
+    mean = MeanPolicy(threshold=0.7, severity=Severity.WARNING)
+    rules = RulesPolicy(rounds=rounds, quality=None, regression=None, intent=IntentPolicy(), mean=mean)
+    check = checking.check(at_once=1)
+    critical = replace(check.suite, intents=(intent(id="one", critical=True), intent(id="two")))
+    check = replace(check, suite=critical, decision=replace(check.decision, rules=rules))
+    for answer in [GOOD] * 12 + [BAD] * 3:
+        checking.answers(answer)
+        await checking.run(check)
+    found = {incident.scope for incident in checking.store.incidents(open_only=True)}
+    assert found == {"s/overall", "s/one"}, "the intent that is not critical stays inside of the suite's incident"

@@ -12,16 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.delivery import (
-    DEAD_LETTER,
-    GIVE_UP_AFTER,
-    IN_BETWEEN,
-    LEASE_SECONDS,
-    Send,
-    Supersede,
-    backoff_seconds,
-    plan,
-)
+from monitor.delivery import GIVE_UP_AFTER, LEASE_SECONDS, ORPHAN_AFTER
+from monitor.delivery_rules import DEAD_LETTER, IN_BETWEEN, Send, Supersede, backoff_seconds, plan
 from monitor.incident import Notification, NotificationStatus
 from monitor.machine import AlertState, NotificationKind, Phase
 from monitor.notify.contract import DeliveryResult, Ok, Permanent, Retry
@@ -93,9 +85,34 @@ def test_what_is_said_in_between_is_dropped_once_the_end_waits(kind: Notificatio
 
 
 @pytest.mark.parametrize("kind", sorted(IN_BETWEEN))
-@pytest.mark.parametrize("opening", [row(OPEN, SUPERSEDED), row(OPEN, DEAD, 1, "refused: invalid_auth")])
-def test_nothing_is_said_of_what_a_channel_was_never_told(kind: NotificationKind, opening: Notification) -> None:
-    assert plan(claimed(row(kind)), opening, supports_info=True) == Supersede()
+def test_nothing_is_said_of_what_a_channel_was_never_told(kind: NotificationKind) -> None:
+    assert plan(claimed(row(kind)), row(OPEN, SUPERSEDED), supports_info=True) == Supersede()
+
+
+@pytest.mark.parametrize("kind", [NotificationKind.REMINDER, NotificationKind.UPDATE])
+@pytest.mark.parametrize("supports_info", [True, False])
+def test_an_open_that_was_refused_is_offered_again_while_the_incident_lasts(
+    kind: NotificationKind, supports_info: bool
+) -> None:
+    refused = row(OPEN, DEAD, 1, "refused: invalid_auth")
+    assert plan(claimed(row(kind)), refused, supports_info=supports_info) == Send(OPEN)
+    assert plan(claimed(row(kind), row(RESOLVE)), refused, supports_info=supports_info) == Supersede()
+    assert plan(claimed(row(NotificationKind.ACK)), refused, supports_info=supports_info) == Supersede()
+
+
+async def test_a_mended_channel_is_told_of_what_it_refused_and_of_its_end(world: World) -> None:
+    world.pagerduty.results = [Permanent("HTTP 400")]
+    world.open("pagerduty")
+    await world.send_all(world.sender())
+    world.put(NotificationKind.REMINDER, "pagerduty")
+    await world.send_all(world.sender())
+    world.put(NotificationKind.REMINDER, "pagerduty")
+    await world.send_all(world.sender())
+    world.close()
+    await world.send_all(world.sender())
+    assert world.pagerduty.kinds == ["open", "open", "reminder", "resolve"]
+    assert world.pagerduty.sent[-1].opened_reference == "pagerduty-2"
+    assert world.state.phase is Phase.OK
 
 
 def test_a_reminder_that_waited_until_the_next_is_dropped() -> None:
@@ -217,14 +234,68 @@ async def test_a_day_without_any_sender_does_not_kill_a_message_unsent(world: Wo
     assert world.statuses("slack") == [SENT]
 
 
-async def test_an_attempt_cut_off_over_a_day_ago_is_a_dead_letter(world: World) -> None:
+async def test_an_attempt_cut_off_over_a_day_ago_is_made_once_more(world: World) -> None:
+    world.slack.results = [Retry(1.0, "HTTP 503")]
     world.open("slack")
     lost = world.store.claim_notification(now=world.now, lease_seconds=LEASE_SECONDS, owner="dead")
     assert lost
     world.store.begin_attempt(lost, now=world.now)
     world.pass_time(GIVE_UP_AFTER.total_seconds() + 1)
     await world.send_all(world.sender())
-    assert world.rows("slack")[0].last_error == "gave up: the outcome is unknown"
+    assert len(world.slack.sent) == 1
+    assert world.rows("slack")[0].last_error == "gave up: HTTP 503"
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(days=3650)])
+async def test_a_clock_that_was_ahead_keeps_no_message_waiting(world: World, ahead: timedelta) -> None:
+    world.slack.results = [Retry(30.0, "HTTP 503")]
+    world.now += ahead
+    world.open("slack")
+    await world.send_all(world.sender())
+    world.now -= ahead
+    await world.send_all(world.sender())
+    assert world.statuses("slack") == [SENT]
+
+
+async def test_a_lease_that_was_taken_while_a_clock_was_ahead_is_free(world: World) -> None:
+    world.open("slack")
+    assert world.store.claim_notification(
+        now=world.now + timedelta(hours=1), lease_seconds=LEASE_SECONDS, owner="dead", channel="slack"
+    )
+    await world.send_all(world.sender())
+    assert world.statuses("slack") == [SENT]
+
+
+@pytest.mark.parametrize("kind", [INFO, NotificationKind.REMINDER, NotificationKind.ACK])
+async def test_what_only_repeats_or_informs_is_missed_by_nobody(world: World, kind: NotificationKind) -> None:
+    world.open("slack")
+    await world.send_all(world.sender())
+    world.slack.results = [Permanent("invalid_auth")]
+    world.put(kind, "slack")
+    await world.send_all(world.sender())
+    assert world.rows("slack")[-1].status is DEAD
+    assert world.pagerduty.sent == []
+
+
+async def test_a_channel_may_be_out_of_the_configuration_for_a_while(world: World) -> None:
+    world.open()
+    await world.send_all(world.sender())
+    world.close()
+    without = world.sender(notifiers={"slack": world.slack})
+    await world.send_all(without)
+    assert not await without.bury_orphan()
+    await world.send_all(world.sender())
+    assert world.pagerduty.kinds == ["open", "resolve"]
+
+
+async def test_an_open_that_nobody_can_send_any_more_is_told_through_another_channel(world: World) -> None:
+    world.open("pagerduty")
+    world.pass_time(ORPHAN_AFTER.total_seconds() + 1)
+    sender = world.sender(notifiers={"slack": world.slack})
+    assert await sender.bury_orphan()
+    await world.send_all(sender)
+    assert world.statuses("pagerduty") == [DEAD]
+    assert "there is no channel pagerduty" in world.slack.sent[-1].alert.reason
 
 
 async def test_a_dead_letter_is_told_through_the_other_channel_once(world: World) -> None:

@@ -8,12 +8,12 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.delivery import LEASE_SECONDS
+from monitor.delivery import LEASE_SECONDS, ORPHAN_AFTER
 from monitor.demo.receivers import PAGERDUTY, SLACK, Answer, Receivers
 from monitor.errors import StoreUnavailable
 from monitor.http import HttpClient
 from monitor.incident import NotificationStatus
-from monitor.machine import AlertState, Phase
+from monitor.machine import AlertState, NotificationKind, Phase
 from monitor.notify.contract import Notifier, Retry
 from monitor.notify.pagerduty import PagerDuty
 from monitor.notify.slack_bot import SlackBot
@@ -118,14 +118,15 @@ async def test_an_end_that_was_finished_before_a_crash_closes_the_alert_at_the_s
     assert world.slack.kinds == ["open"]
 
 
-async def test_messages_for_a_channel_that_is_gone_are_told_on_the_others(world: World) -> None:
+async def test_an_incident_ends_though_one_of_its_channels_is_gone_for_good(world: World) -> None:
     world.open()
     await world.send_all(world.sender())
     world.close()
     await run_until(world, lambda: world.state.phase is Phase.OK, {"slack": world.slack})
     assert world.statuses("pagerduty") == [SENT, DEAD]
-    await world.send_all(world.sender())
-    assert "there is no channel pagerduty" in world.slack.sent[-1].alert.reason
+    assert world.rows("pagerduty")[-1].last_error.startswith("absent: there is no channel pagerduty")
+    assert world.slack.kinds == ["open", "resolve"]
+    assert world.now - OPENED_AT > ORPHAN_AFTER
 
 
 async def test_draining_ends_at_its_deadline_and_leaves_the_rest(world: World) -> None:
@@ -163,19 +164,21 @@ async def test_real_channels_tell_an_incident_and_its_end(world: World, receiver
     assert {delivery["dedup_key"] for delivery in receivers.deliveries()} == {KEY}
 
 
-async def test_a_channel_that_comes_while_it_sends_is_served_and_one_that_goes_is_told_of_on_it(world: World) -> None:
+async def test_a_channel_that_comes_while_it_sends_is_served_and_one_that_goes_is_told_no_more(world: World) -> None:
     sender, stop = world.sender(notifiers={"slack": world.slack}), asyncio.Event()
     world.open("slack")
 
     def hand_over() -> None:
         sender.follow({"pagerduty": world.pagerduty})
         world.close()
+        world.put(NotificationKind.OPEN, "pagerduty")
 
     world.slack.before_answer = hand_over
     async with asyncio.timeout(20):
         await asyncio.gather(sender.run(stop), stop_when(lambda: bool(world.pagerduty.sent), stop))
-    (told,) = world.pagerduty.sent
-    assert (told.kind.value, "slack could not be told (resolve)" in told.alert.title) == ("info", True)
+    assert world.pagerduty.kinds == ["open"]
+    assert world.slack.kinds == ["open"]
+    assert world.statuses("slack")[1] is not SENT
 
 
 async def test_what_is_on_its_way_can_be_waited_for(world: World) -> None:

@@ -7,17 +7,19 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from monitor.briefing import Surroundings
+from monitor.briefing import MEASURED, WORST, Surroundings
 from monitor.closing import Known, changes_of
 from monitor.errors import NotThere, OverAlready
-from monitor.incident import Incident
-from monitor.machine import AlertPolicy, AlertState, NotificationKind, Phase
+from monitor.incident import Alert, Incident
+from monitor.machine import AlertPolicy, AlertState, Escalation, NotificationKind, Phase
 from monitor.operations import Operations
+from monitor.rules import nodata
 from monitor.rules.memory import IntentMemory, Memory
 from monitor.rules.policy import RulesPolicy
 from monitor.store import AlertChanges, Baseline, Store
 from monitor.suppression import windows_of
 from monitor.verdict import Finding, Severity, Verdict
+from tests.fixtures.checking import BAD, BOTH, Checking
 from tests.parties import T0, Clock
 
 SCOPE = "shop/overall"
@@ -240,3 +242,67 @@ def test_a_verdict_that_no_check_made_opens_once_and_ends_only_what_it_is_about(
     assert alerting.operations.judge([replace(BREACH, finding=Finding.UNKNOWN)]) == 0
     assert alerting.operations.judge([replace(BREACH, finding=Finding.RECOVERED, reason="good")]) == 1
     assert alerting.told == [NotificationKind.OPEN, NotificationKind.RESOLVE]
+
+
+def operating_on(checking: Checking, **changes: object) -> Operations:
+    """What time and people do to the alerts of those checks."""
+    policy = replace(BOTH, **changes)  # type: ignore[arg-type]
+    decision = checking.check().decision
+    return Operations(
+        store=checking.store,
+        policy_of=lambda _: policy,
+        rules_of=lambda _: decision.rules,
+        surroundings=decision.surroundings,
+        now=checking.clock,
+    )
+
+
+def evidence(alert: Alert) -> tuple[object, ...]:
+    return tuple(getattr(alert, name) for name in (*MEASURED, *WORST))
+
+
+async def test_who_is_told_later_gets_the_evidence_of_those_who_were_told_first(checking: Checking) -> None:
+    operations = operating_on(checking, escalations=(Escalation(after=HOUR, channels=("boss",)),))
+    await checking.run()
+    checking.answers(BAD)
+    await checking.run()
+    checking.clock.at += 5 * HOUR
+    operations.tick()
+    (first, _, *later) = (row.alert for row in checking.store.notifications())
+    assert first.check_id is not None
+    assert first.worst_conversations
+    assert len(later) == 3, "two reminders and an open"
+    assert {evidence(alert) for alert in later} == {evidence(first)}
+
+
+async def test_what_is_told_after_a_silence_has_the_evidence_of_the_newest_check(checking: Checking) -> None:
+    operations, clock = operating_on(checking), checking.clock
+    await checking.run()
+    quiet = operations.silence("s/*", by="ops", reason="x", starts_at=clock.at, ends_at=clock.at + HOUR)
+    checking.answers(BAD)
+    for _ in range(2):
+        check = await checking.run()
+    assert checking.store.notifications() == []
+    operations.expire(quiet.id, by="ops")
+    alert = checking.store.notifications()[0].alert
+    assert (alert.check_id, alert.average, alert.threshold) == (check.id, 0.0, 0.7)
+    assert [worst.before for worst in alert.worst_intents] == [1.0, 1.0]
+    assert len(alert.worst_conversations) == 2
+
+
+async def test_an_end_that_no_check_made_tells_what_was_measured_last(checking: Checking) -> None:
+    checking.answers(BAD)
+    check = await checking.run()
+    (incident,) = checking.store.incidents()
+    operating_on(checking).resolve(incident.id, by="ops", reason="known")
+    alert = checking.store.notifications()[-1].alert
+    assert (alert.check_id, alert.average, alert.worst_intents) == (check.id, 0.0, ())
+
+
+async def test_what_no_check_found_has_no_evidence_of_checks_before_it(checking: Checking) -> None:
+    await checking.run()
+    operations = operating_on(checking)
+    operations.judge([nodata.judge("s", 10.0, nodata.Patience(limit_seconds=9.0, check_seconds=1.0), None)])
+    checking.clock.at += 5 * HOUR
+    operations.tick()
+    assert {row.alert.check_id for row in checking.store.notifications()} == {None}

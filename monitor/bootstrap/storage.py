@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 
 from monitor.bootstrap.parts import utc_now
 from monitor.config import Config
-from monitor.delivery import backoff_seconds
+from monitor.delivery_rules import backoff_seconds
 from monitor.errors import StoreForbidden, StoreUnavailable
 from monitor.keeping import Announcer, Keeper
 from monitor.pulse import Pulse

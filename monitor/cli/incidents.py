@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
 import click
-from rich.table import Table
+from rich.table import Column, Table
 
 from monitor.bootstrap.parts import utc_now
 from monitor.cli.context import Output, config_option, print_json
@@ -14,10 +15,15 @@ from monitor.cli.exit_codes import ExitCode
 from monitor.cli.operating import as_json_option, by_option, operating, stored
 from monitor.config.durations import parse_duration
 from monitor.errors import NotThere
+from monitor.store import Store
 from monitor.text import printable
 from monitor.web.documents import incident_document, notification_document, silence_document
 
 SHOWN = 50
+SEARCHED = 10_000
+SHORTEST_BEGINNING = 4
+INCIDENT_ID_CHARACTERS = 32
+SILENCE_ID_CHARACTERS = 12
 
 
 @click.group()
@@ -41,11 +47,21 @@ def list_incidents(config_path: Path | None, *, shows_all: bool, as_json: bool) 
     if as_json:
         print_json({"incidents": [incident_document(incident) for incident in found]})
         return ExitCode.HEALTHY
-    table = Table("id", "scope", "rule", "severity", "opened", "closed", "taken by", box=None, pad_edge=False)
+    table = Table(
+        _ids(INCIDENT_ID_CHARACTERS),
+        "scope",
+        "rule",
+        "severity",
+        "opened",
+        "closed",
+        "taken by",
+        box=None,
+        pad_edge=False,
+    )
     for i in found:
         closed = f"{i.closed_at:%Y-%m-%d %H:%M}" if i.closed_at else ""
         table.add_row(i.id, i.scope, i.rule, i.severity, f"{i.opened_at:%Y-%m-%d %H:%M}", closed, i.acked_by or "")
-    Output().print(table if found else "none is open")
+    Output().print(table if found else "none is open", crop=False)
     return ExitCode.HEALTHY
 
 
@@ -56,6 +72,7 @@ def list_incidents(config_path: Path | None, *, shows_all: bool, as_json: bool) 
 def show_incident(config_path: Path | None, incident_id: str, *, as_json: bool) -> int:
     """One incident, and what was told of it."""
     with stored(config_path) as store:
+        incident_id = _incident(store, incident_id)
         incident = store.incident(incident_id)
         if incident is None:
             raise NotThere(f"incident {incident_id} is not there; `incidents list --all` shows those that there are")
@@ -82,6 +99,7 @@ def acknowledge(config_path: Path | None, incident_id: str, lasting: str, by: st
     """Take an incident: no reminder and no escalation for a while."""
     seconds = _seconds(lasting)
     with operating(config_path) as operations:
+        incident_id = _incident(operations.store, incident_id)
         operations.acknowledge(incident_id, by=by, lasting=timedelta(seconds=seconds))
     Output().say(f"{incident_id} is taken by {by} for {lasting}")
     return ExitCode.HEALTHY
@@ -95,6 +113,7 @@ def acknowledge(config_path: Path | None, incident_id: str, lasting: str, by: st
 def resolve(config_path: Path | None, incident_id: str, reason: str, by: str) -> int:
     """Close an incident by hand. A rule that is still in breach opens a new one at the next check."""
     with operating(config_path) as operations:
+        incident_id = _incident(operations.store, incident_id)
         operations.resolve(incident_id, by=by, reason=reason)
     Output().say(f"{incident_id} is closed")
     return ExitCode.HEALTHY
@@ -128,11 +147,11 @@ def list_silences(config_path: Path | None, *, shows_all: bool, as_json: bool) -
     if as_json:
         print_json({"silences": [silence_document(one) for one in found]})
         return ExitCode.HEALTHY
-    table = Table("id", "pattern", "until", "by", "reason", box=None, pad_edge=False)
+    table = Table(_ids(SILENCE_ID_CHARACTERS), "pattern", "until", "by", "reason", box=None, pad_edge=False)
     for one in found:
         until = f"{one.window.ends_at:%Y-%m-%d %H:%M}"
         table.add_row(one.id, one.scope_pattern, until, one.created_by, printable(one.reason, 200))
-    Output().print(table if found else "none holds")
+    Output().print(table if found else "none holds", crop=False)
     return ExitCode.HEALTHY
 
 
@@ -143,9 +162,29 @@ def list_silences(config_path: Path | None, *, shows_all: bool, as_json: bool) -
 def expire_silence(config_path: Path | None, silence_id: str, by: str) -> int:
     """End a silence now; what is still in breach is told."""
     with operating(config_path) as operations:
+        silence_id = _whole(silence_id, (one.id for one in operations.store.silences(limit=SEARCHED)))
         operations.expire(silence_id, by=by)
     Output().say(f"silence {silence_id} is over")
     return ExitCode.HEALTHY
+
+
+def _ids(characters: int) -> Column:
+    """A column of ids that is never cut or broken: people copy from it."""
+    return Column("id", no_wrap=True, min_width=characters)
+
+
+def _incident(store: Store, beginning: str) -> str:
+    return _whole(beginning, (incident.id for incident in store.incidents(limit=SEARCHED)))
+
+
+def _whole(beginning: str, ids: Iterable[str]) -> str:
+    """The only one of these ids that begins so; what was given where none does. Raises NotThere where several do."""
+    if len(beginning) < SHORTEST_BEGINNING:
+        return beginning
+    found = [one for one in ids if one.startswith(beginning)]
+    if len(found) > 1 and beginning not in found:
+        raise NotThere(f"{beginning} begins several ids, write more of it: {', '.join(found)}")
+    return found[0] if len(found) == 1 else beginning
 
 
 def _seconds(text: str) -> float:

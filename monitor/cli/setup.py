@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,7 +17,7 @@ from monitor.errors import ConfigError
 from monitor.incident import Alert
 from monitor.lint import Finding, Severity, lint
 from monitor.machine import NotificationKind
-from monitor.notify.contract import DeliveryResult, Message, Notifier, Ok
+from monitor.notify.contract import DeliveryResult, Message, Notifier, Ok, Permanent, Retry
 from monitor.store import migrate
 from monitor.text import printable
 from monitor.verdict import Severity as AlertSeverity
@@ -72,7 +72,7 @@ async def test_alert(config_path: Path | None, names: Sequence[str]) -> int:
     log_as_configured(config, level="warning")
     async with open_notifiers(config) as channels:
         wanted = _named(config, channels, names)
-        results = [await _try_channel(config, channel) for channel in wanted]
+        results = [await try_channel(config, channel) for channel in wanted]
     return ExitCode.HEALTHY if all(results) else ExitCode.INFRASTRUCTURE
 
 
@@ -86,20 +86,29 @@ def _named(config: Config, channels: Mapping[str, Notifier], names: Sequence[str
     return [channels[name] for name in dict.fromkeys(names or channels)]
 
 
-async def _try_channel(config: Config, channel: Notifier) -> bool:
-    """Open and resolve one incident that nobody needs to act on; whether both were taken."""
-    incident_id = uuid4().hex
-    opened = None
-    for kind in (NotificationKind.OPEN, NotificationKind.RESOLVE):
-        alert = _test_alert(config, incident_id)
-        result = await channel.send(
-            Message(kind=kind, alert=alert, dedup_key=alert.dedup_key, opened_reference=opened, opened=alert)
-        )
-        tell(f"{channel.channel} {kind}: {_in_words(result)}", err=not isinstance(result, Ok))
-        if not isinstance(result, Ok):
-            return False
-        opened = result.reference
-    return True
+async def try_channel(config: Config, channel: Notifier) -> bool:
+    """Open and resolve one incident that nobody needs to act on; whether both were taken. What may have been opened is
+    resolved, also where the answer was lost or nobody waited for it.
+    """
+    alert = _test_alert(config, uuid4().hex)
+    opening = Message(kind=NotificationKind.OPEN, alert=alert, dedup_key=alert.dedup_key, opened=alert)
+    opened: DeliveryResult = Retry(None, "no answer")
+    ended: DeliveryResult = opened
+    try:
+        opened = await _send(channel, opening)
+    finally:
+        if not isinstance(opened, Permanent):
+            reference = opened.reference if isinstance(opened, Ok) else None
+            end = replace(alert, at=utc_now())
+            ending = replace(opening, kind=NotificationKind.RESOLVE, alert=end, opened_reference=reference)
+            ended = await _send(channel, ending)
+    return isinstance(opened, Ok) and isinstance(ended, Ok)
+
+
+async def _send(channel: Notifier, message: Message) -> DeliveryResult:
+    result = await channel.send(message)
+    tell(f"{channel.channel} {message.kind}: {_in_words(result)}", err=not isinstance(result, Ok))
+    return result
 
 
 def _in_words(result: DeliveryResult) -> str:

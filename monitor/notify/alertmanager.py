@@ -1,7 +1,8 @@
 """Prometheus' Alertmanager, by its API v2 (`POST /api/v2/alerts`): who is told, and how, is routed and grouped there.
 
-Labels are an alert's identity there, so they come from the configuration alone and stay the same while an incident
-lasts; only `severity` may rise, and then the lower one is ended in the same request.
+Labels are an alert's identity there, so they come from the configuration alone, and those of the opening stay to the
+end, whatever the configuration has by then; only `severity` may rise, and then the lower one is ended in the same
+request.
 
 Alertmanager ends an alert by itself at its `endsAt`, or, posted without one, after its `resolve_timeout` (5 minutes).
 An outbox posts once and not every minute, so a firing alert carries an `endsAt` a year ahead, and its end is the same
@@ -71,7 +72,9 @@ class Alertmanager:
         self._clock = clock
 
     async def send(self, message: Message) -> DeliveryResult:
-        """One attempt within the deadline. An acknowledgement is nothing that Alertmanager knows: Ok without a call."""
+        """One attempt within the deadline. The reference is the labels of the incident, as JSON. An acknowledgement is
+        nothing that Alertmanager knows: Ok without a call.
+        """
         if message.kind is NotificationKind.ACK:
             return Ok()
         body = json.dumps(alerts(message, self._labels), allow_nan=False, separators=(",", ":")).encode("ascii")
@@ -79,7 +82,7 @@ class Alertmanager:
         if not isinstance(answer, HttpResponse):
             return answer
         if 200 <= answer.status < 300:
-            return Ok()
+            return Ok(json.dumps(labels_of(message, self._labels)))
         return refused(answer.status, answer.headers.get("retry-after"), self._clock(), printable(answer.text()))
 
 
@@ -88,28 +91,46 @@ def alerts(message: Message, labels: Mapping[str, str]) -> list[Json]:
     alert = message.alert
     if message.kind is NotificationKind.INFO:
         notice = {"alertname": NOTICE_NAME, "about": printable(message.dedup_key, _LABEL_LIMIT)}
-        return [_posted(message, {**labels, **notice}, alert.severity, alert.at, alert.at + NOTICE_FIRES_FOR)]
-    own = {**labels, "alertname": ALERT_NAME}
+        about = {**labels, **notice, **_place(alert)}
+        return [_posted(alert, about, alert.severity, alert.at, alert.at + NOTICE_FIRES_FOR)]
+    own = labels_of(message, labels)
     is_over = message.kind is NotificationKind.RESOLVE
     ends_at = alert.at if is_over else alert.at + FIRES_FOR
-    first = _posted(message, own, alert.severity, alert.opened_at, ends_at)
+    first = _posted(alert, own, alert.severity, alert.opened_at, ends_at)
     if message.kind not in (NotificationKind.UPDATE, NotificationKind.RESOLVE):
         return [first]
     below = [severity for severity in Severity if severity.rank < alert.severity.rank]
-    return [first, *(_posted(message, own, severity, alert.opened_at, alert.at) for severity in below)]
+    return [first, *(_posted(alert, own, severity, alert.opened_at, alert.at) for severity in below)]
+
+
+def labels_of(message: Message, labels: Mapping[str, str]) -> dict[str, str]:
+    """The labels of a message's incident, but for `severity`: those that its opening was told under."""
+    return _told(message.opened_reference) or {
+        **labels,
+        "alertname": ALERT_NAME,
+        **_place(message.opened or message.alert),
+    }
+
+
+def _told(reference: str | None) -> dict[str, str] | None:
+    """The labels in a reference; None where the answer was lost, or was given to an earlier version."""
+    try:
+        told = json.loads(reference or "")
+    except ValueError:
+        return None
+    return {str(name): str(value) for name, value in told.items()} if isinstance(told, dict) else None
+
+
+def _place(alert: Alert) -> dict[str, str]:
+    place = {"app": alert.app, "environment": alert.environment, "suite": alert.suite, "scope": alert.scope}
+    return {name: printable(value, _LABEL_LIMIT) for name, value in place.items()}
 
 
 def _posted(
-    message: Message, labels: Mapping[str, str], severity: Severity, starts_at: datetime, ends_at: datetime
+    alert: Alert, labels: Mapping[str, str], severity: Severity, starts_at: datetime, ends_at: datetime
 ) -> Json:
-    alert = message.alert
-    place = {"app": alert.app, "environment": alert.environment, "suite": alert.suite, "scope": alert.scope}
     return {
-        "labels": {
-            **labels,
-            **{name: printable(value, _LABEL_LIMIT) for name, value in place.items()},
-            "severity": severity.value,
-        },
+        "labels": {**labels, "severity": severity.value},
         "annotations": _annotations(alert),
         "startsAt": starts_at.isoformat(),
         "endsAt": max(starts_at, ends_at).isoformat(),

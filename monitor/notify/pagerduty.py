@@ -15,6 +15,7 @@ from monitor.machine import NotificationKind
 from monitor.notify.classify import Clock, refused, utc_now
 from monitor.notify.contract import ATTEMPT_SECONDS, DeliveryResult, Message, Ok, Permanent, Retry
 from monitor.notify.links import check_url, conversation_url, incident_url
+from monitor.notify.wording import plain
 from monitor.text import printable, without_surrogates
 
 EVENTS_URL = "https://events.pagerduty.com/v2/enqueue"
@@ -81,7 +82,7 @@ def event(message: Message, routing_key: str) -> Json:
         **source,
         "event_action": "trigger",
         "payload": {
-            "summary": printable(alert.title, SUMMARY_LIMIT) or "alert without a title",
+            "summary": plain(alert.title, SUMMARY_LIMIT) or "alert without a title",
             "severity": alert.severity.value,
             "source": printable(f"{alert.app}:{alert.environment}", _ID_LIMIT),
             "component": printable(alert.suite, _ID_LIMIT),
@@ -108,7 +109,7 @@ def _details(kind: NotificationKind, alert: Alert) -> Json:
         **judge,
         **canaries,
         "kind": kind.value,
-        "reason": printable(alert.reason, _REASON_LIMIT),
+        "reason": plain(alert.reason, _REASON_LIMIT),
         "average": alert.average,
         "interval": list(alert.interval) if alert.interval else None,
         "threshold": alert.threshold,
@@ -137,7 +138,7 @@ def _conversation(worst: WorstConversation) -> Json:
         "id": printable(worst.id, _ID_LIMIT),
         "intent": printable(worst.intent_id, _ID_LIMIT),
         "score": worst.value,
-        "summary": printable(worst.summary, _LINE_LIMIT),
+        "summary": plain(worst.summary, _LINE_LIMIT),
     }
 
 

@@ -19,9 +19,19 @@ from monitor.notify.slack_answers import UNREADABLE, broken_off, quiet_logger, r
 from monitor.notify.slack_blocks import SlackMessage, render, render_closed_opening
 
 API_URL = "https://slack.com/api/"
-# The opening cannot be updated any more; its end can still be told.
+# The opening takes no update or no reply any more, or its channel takes nothing; the configured one may still.
 _OPENING_IS_GONE = frozenset(
-    {"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found", "channel_not_found"}
+    {
+        "message_not_found",
+        "cant_update_message",
+        "edit_window_closed",
+        "thread_not_found",
+        "invalid_thread_ts",
+        "channel_not_found",
+        "not_in_channel",
+        "is_archived",
+        "is_inactive",
+    }
 )
 
 
@@ -60,12 +70,11 @@ class SlackBot:
             async with asyncio.timeout(self._deadline_seconds):
                 if message.kind is NotificationKind.OPEN or not place:
                     return await self._post(content, self._destination, None)
-                if message.kind is not NotificationKind.RESOLVE:
-                    return await self._post(content, place, timestamp)
                 # The update comes first: of the two calls only this one may be repeated harmlessly.
-                if await self._update(closed, place, timestamp):
-                    return await self._post(content, place, timestamp)
-                return await self._post(content, self._destination, None)
+                is_end = message.kind is NotificationKind.RESOLVE
+                if is_end and not await self._update(closed, place, timestamp):
+                    return await self._post(content, self._destination, None)
+                return await self._reply(content, place, timestamp)
         except SlackApiError as exc:
             return refused_by_slack(exc, self._clock())
         except UNREADABLE as exc:
@@ -78,11 +87,23 @@ class SlackBot:
                 channel=place, ts=timestamp, text=content.text, blocks=content.blocks, metadata=content.metadata
             )
         except SlackApiError as exc:
-            result = refused_by_slack(exc, self._clock())
-            if isinstance(result, Permanent) and result.error in _OPENING_IS_GONE:
+            if self._is_gone(exc):
                 return False
             raise
         return True
+
+    async def _reply(self, content: SlackMessage, place: str, thread: str) -> DeliveryResult:
+        """In the opening's thread; where that is gone, a message of its own. Raises what slack_sdk raises."""
+        try:
+            return await self._post(content, place, thread)
+        except SlackApiError as exc:
+            if not self._is_gone(exc):
+                raise
+        return await self._post(content, self._destination, None)
+
+    def _is_gone(self, refusal: SlackApiError) -> bool:
+        result = refused_by_slack(refusal, self._clock())
+        return isinstance(result, Permanent) and result.error in _OPENING_IS_GONE
 
     async def _post(self, content: SlackMessage, place: str, thread: str | None) -> DeliveryResult:
         answer = await self._client.chat_postMessage(

@@ -5,7 +5,7 @@
 
 from monitor.store.baselines import Baseline
 from monitor.store.closing import AlertChanges, Closing, joined
-from monitor.store.outbox import Claim, Delivery, NotificationDraft
+from monitor.store.outbox import Claim, Delivery, NotificationDraft, Orphans
 from monitor.store.rescores import ConversationFilter
 from monitor.store.spool import Spool
 from monitor.store.store import Store
@@ -18,6 +18,7 @@ __all__ = [
     "ConversationFilter",
     "Delivery",
     "NotificationDraft",
+    "Orphans",
     "Spool",
     "Store",
     "joined",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, desc, exists, or_, select, update
@@ -17,6 +17,10 @@ from monitor.store.inserting import insert_once
 from monitor.store.rows import value_from, values_of
 from monitor.store.tables import notification
 
+LONGEST_WAIT = timedelta(minutes=16)
+"""Longer than any channel is waited for (15 minutes)."""
+OFFERED_AGAIN = frozenset({NotificationKind.UPDATE, NotificationKind.REMINDER})
+"""What is sent as an open where the open itself was refused."""
 _NO_LEASE = {"lease_owner": None, "lease_until": None}
 
 
@@ -48,7 +52,7 @@ class Claim:
     """A message that `owner` may send until its lease ends.
 
     `followers` are the later pending messages of the same incident and channel; `opened` is the message that told the
-    channel of the incident's beginning, if one was sent.
+    channel of the incident's beginning, if one was sent: its open, or what went out in the place of a refused one.
     """
 
     notification: Notification
@@ -86,10 +90,29 @@ def _delivered(delivery: Delivery | None) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orphans:
+    """Messages of channels that are not `known`, put into the outbox before `before`: nobody seems to send them."""
+
+    known: frozenset[str]
+    before: datetime
+
+
 def claim(
-    connection: Connection, *, owner: str, now: datetime, lease_until: datetime, channel: str | None = None
+    connection: Connection,
+    *,
+    owner: str,
+    now: datetime,
+    lease_until: datetime,
+    channel: str | None = None,
+    orphans: Orphans | None = None,
 ) -> Claim | None:
-    """Lease the oldest message (of one channel, or of any) that is due, free, and the first of its channel and key."""
+    """Lease the oldest message (of one channel, of orphans, or of any) that is due, free, and the first of its channel
+    and key.
+
+    What is to wait for longer than anything may wait, or leased for longer than leases last, was written while a clock
+    was ahead: it waits no more.
+    """
     earlier = notification.alias("earlier")
     is_behind = exists().where(
         earlier.c.channel == notification.c.channel,
@@ -97,12 +120,15 @@ def claim(
         earlier.c.sequence < notification.c.sequence,
         earlier.c.status == NotificationStatus.PENDING,
     )
-    is_due = or_(notification.c.next_attempt_at.is_(None), notification.c.next_attempt_at <= now)
-    is_free = or_(notification.c.lease_until.is_(None), notification.c.lease_until <= now)
+    retry_at, leased_until = notification.c.next_attempt_at, notification.c.lease_until
+    is_due = or_(retry_at.is_(None), retry_at <= now, retry_at > now + LONGEST_WAIT)
+    is_free = or_(leased_until.is_(None), leased_until <= now, leased_until > lease_until)
     is_pending = notification.c.status == NotificationStatus.PENDING
     is_wanted = [is_pending, is_due, is_free, ~is_behind]
     if channel is not None:
         is_wanted.append(notification.c.channel == channel)
+    if orphans is not None:
+        is_wanted += [notification.c.channel.not_in(orphans.known), notification.c.created_at < orphans.before]
     query = select(notification).where(*is_wanted).order_by(notification.c.sequence)
     row = (
         connection.execute(query.order_by(notification.c.sequence).limit(1).with_for_update(skip_locked=True))
@@ -204,9 +230,12 @@ def _followers(connection: Connection, head: Notification) -> tuple[Notification
 
 def _opened(connection: Connection, head: Notification) -> Notification | None:
     is_sent = notification.c.status == NotificationStatus.SENT
-    query = select(notification).where(_is_beside(head), is_sent, notification.c.kind == NotificationKind.OPEN)
-    row = connection.execute(query.order_by(desc(notification.c.sequence)).limit(1)).mappings().one_or_none()
-    return value_from(Notification, row) if row else None
+    told = notification.c.kind.in_({NotificationKind.OPEN, *OFFERED_AGAIN})
+    query = select(notification).where(_is_beside(head), is_sent, told)
+    rows = connection.execute(query.order_by(notification.c.sequence)).mappings()
+    sent = [value_from(Notification, row) for row in rows]
+    opens = [one for one in sent if one.kind is NotificationKind.OPEN]
+    return opens[-1] if opens else next(iter(sent), None)
 
 
 def _is_beside(head: Notification) -> ColumnElement[bool]:

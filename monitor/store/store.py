@@ -46,7 +46,7 @@ from monitor.store.database import Database
 from monitor.store.engine import connect, parse, sqlite_path
 from monitor.store.failures import corrupt
 from monitor.store.lock import FileLock
-from monitor.store.outbox import Claim, NotificationDraft
+from monitor.store.outbox import Claim, NotificationDraft, Orphans
 from monitor.suppression import Silence
 from monitor.transcript import Receipt, ReportedCall
 from monitor.verdict import Verdict
@@ -370,11 +370,21 @@ class Store:
         self._database.write(outbox.put, closing.with_ids(drafts))
 
     def claim_notification(
-        self, *, now: datetime, lease_seconds: float, owner: str, channel: str | None = None
+        self,
+        *,
+        now: datetime,
+        lease_seconds: float,
+        owner: str,
+        channel: str | None = None,
+        orphans: Orphans | None = None,
     ) -> Claim | None:
-        """Lease the oldest message, of one channel or any, that is due and first in its queue; None without one."""
+        """Lease the oldest message, of one channel, of orphans or any, that is due and first in its queue; None without
+        one.
+        """
         lease_until = now + timedelta(seconds=lease_seconds)
-        return self._database.write(outbox.claim, owner=owner, now=now, lease_until=lease_until, channel=channel)
+        return self._database.write(
+            outbox.claim, owner=owner, now=now, lease_until=lease_until, channel=channel, orphans=orphans
+        )
 
     def begin_attempt(self, claim: Claim, *, now: datetime) -> Notification:
         """Write, before the call, that it is about to be made. Raises StaleWrite when the lease was lost."""

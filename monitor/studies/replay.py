@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from monitor.alert import steps
 from monitor.check import CheckSummary
-from monitor.closing import NOT_WATCHED
+from monitor.closing import NOT_WATCHED, inhibitor
 from monitor.errors import ConfigError
 from monitor.machine import AlertPolicy, AlertState, Effect, Event, Phase
 from monitor.rules.decide import decide
@@ -189,11 +189,10 @@ class Replay:
         scopes = {verdict.scope for verdict in verdicts} | (unwatched & self._alerts.keys())
         for scope in sorted(scopes, key=lambda scope: (scope != overall, scope)):
             before = self._alerts.get(scope, AlertState(scope=scope))
-            suite = self._alerts.get(overall)
-            is_inhibited = scope != overall and suite is not None and suite.phase is Phase.FIRING
-            policy = replace(self.policy, inhibited_by=overall if is_inhibited else None)
             said: list[Event] = [verdict for verdict in verdicts if verdict.scope == scope]
             said += [NOT_WATCHED] if scope in unwatched else []
+            suite = self._alerts.get(overall) if scope != overall else None
+            policy = replace(self.policy, inhibited_by=inhibitor(suite, said) if suite else None)
             self._alerts[scope], asked = steps(before, said, policy, at, f"{scope}@{at.isoformat()}")
             effects += asked
         return tuple(effects)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from monitor.audit import AuditEntry
+from monitor.bootstrap.parts import utc_now
+from monitor.cli.operating import stored
 from monitor.demo.receivers import Receivers
+from monitor.suppression import Silence
 from tests.cli.commands import Run, notify, write_config
 from tests.fixtures.assistants import ServeAssistant, says
 
@@ -26,6 +31,16 @@ def open_incident(run: Run, config: Path) -> str:
     (incident,) = run("incidents", "list", "--json", "--config", config).json()["incidents"]
     found: str = incident["id"]
     return found
+
+
+def silenced(config: Path, id_: str) -> None:
+    """A silence of this id."""
+    now = utc_now()
+    made = Silence(
+        id=id_, scope_pattern="*", created_by="ops", reason="", starts_at=now, ends_at=now + timedelta(hours=1)
+    )
+    with stored(config) as store:
+        store.add_silence(made, AuditEntry(at=now, actor="ops", action="silence.add", subject=id_, detail=""))
 
 
 def test_an_open_incident_is_listed_and_shown_with_what_was_told(config: Path, run: Run) -> None:
@@ -77,3 +92,39 @@ def test_a_silence_is_added_listed_and_ended(config: Path, run: Run) -> None:
 
 def test_a_silence_that_is_not_there_is_refused(config: Path, run: Run) -> None:
     assert run("silence", "expire", "nobody", "--config", config).code == 2
+
+
+@pytest.mark.parametrize("columns", [20, 80])
+def test_an_id_is_never_cut(config: Path, run: Run, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    run("silence", "add", "shop/an-intent-with-a-long-name-*", "--for", "2h", "--reason", "r" * 90, "--config", config)
+    (silence,) = run("silence", "list", "--json", "--config", config).json()["silences"]
+    assert open_incident(run, config) in run("incidents", "list", "--config", config).out.split()
+    assert silence["id"] in run("silence", "list", "--config", config).out.split()
+
+
+def test_the_beginning_of_an_id_names_an_incident(config: Path, run: Run) -> None:
+    incident = open_incident(run, config)
+    beginning = incident[:4]
+    assert run("incidents", "show", beginning, "--json", "--config", config).json()["id"] == incident
+    taken = run("incidents", "ack", beginning, "--by", "ops", "--config", config)
+    assert (taken.code, taken.out) == (0, f"{incident} is taken by ops for 4h\n")
+    assert run("incidents", "resolve", beginning, "--config", config).out == f"{incident} is closed\n"
+
+
+@pytest.mark.parametrize("command", ["show", "ack", "resolve"])
+def test_too_short_a_beginning_names_nothing(config: Path, run: Run, command: str) -> None:
+    done = run("incidents", command, open_incident(run, config)[:3], "--config", config)
+    assert done.code == 2
+    assert "is not there" in done.err
+
+
+def test_a_beginning_of_several_silences_is_refused_with_what_there_is(config: Path, run: Run) -> None:
+    for id_ in ("abcd11112222", "abcd33334444"):
+        silenced(config, id_)
+    done = run("silence", "expire", "abcd", "--config", config)
+    assert done.code == 2
+    assert {"abcd11112222", "abcd33334444"} <= set(done.err.replace(",", "").split())
+    assert run("silence", "expire", "abcd1", "--config", config).out == "silence abcd11112222 is over\n"
+    (left,) = run("silence", "list", "--json", "--config", config).json()["silences"]
+    assert left["id"] == "abcd33334444"

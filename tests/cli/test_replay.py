@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import random
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from monitor.errors import ConfigError
-from monitor.studies.replay import read
+from monitor.machine import AlertPolicy
+from monitor.rules.mean import MeanPolicy
+from monitor.rules.policy import IntentPolicy, RulesPolicy
+from monitor.studies.replay import Replay, read
+from monitor.verdict import Severity
 from tests.cli.commands import Done, Run, write_config
+from tests.parties import T0
 
 HEAD = "check,round,intent,score\n"
 
@@ -108,3 +114,22 @@ def test_a_wrong_file_ends_with_the_configurations_exit_code(tmp_path: Path, run
     done = run("replay", tmp_path / "s.csv")
     assert done.code == 2
     assert "not between 0 and 1" in done.err
+
+
+def test_a_critical_intent_opens_beside_a_warning_about_the_suite(tmp_path: Path) -> None:
+    replay = Replay(
+        suite="shop",
+        rules=RulesPolicy(
+            quality=None,
+            regression=None,
+            intent=IntentPolicy(),
+            mean=MeanPolicy(threshold=0.7, severity=Severity.WARNING),
+        ),
+        policy=AlertPolicy.everywhere("slack"),
+        start=T0,
+        every=timedelta(hours=4),
+        critical=frozenset({"i0"}),
+    )
+    path = series(tmp_path / "s.csv", (12, 1.0), (3, 0.0), intents=2)
+    *_, last = replay.run(read(path.read_text().splitlines()))
+    assert {state.scope for state in last.alerts} == {"shop/overall", "shop/i0"}

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from monitor.bootstrap.parts import open_notifiers
+from monitor.cli.context import read_config
+from monitor.cli.setup import try_channel
 from monitor.demo.receivers import APPRISE, PAGERDUTY, SLACK, WEBHOOK, Answer, Receivers
 from tests.cli.commands import Run, every_channel, notify, write_config
 
@@ -70,6 +74,27 @@ def test_a_channel_that_is_away_is_told(tmp_path: Path, run: Run, receivers: Rec
     done = run("test-alert", "--config", write_config(tmp_path, notify=notify(tmp_path, receivers)))
     assert done.code == 4
     assert done.err.startswith("slack open: not delivered: no usable answer")
+
+
+def test_what_was_opened_is_resolved_though_the_answer_was_lost(tmp_path: Path, run: Run, receivers: Receivers) -> None:
+    receivers.answer(PAGERDUTY, Answer(closes=True, is_accepted=True))
+    done = run("test-alert", "pagerduty", "--config", write_config(tmp_path, notify=notify(tmp_path, receivers)))
+    assert (done.code, done.out) == (4, "pagerduty resolve: delivered\n")
+    opened, ended = receivers.deliveries()
+    assert (opened["kind"], ended["kind"]) == ("open", "resolve")
+    assert opened["dedup_key"] == ended["dedup_key"]
+
+
+async def test_who_is_interrupted_leaves_no_test_incident_open(tmp_path: Path, receivers: Receivers) -> None:
+    receivers.answer(PAGERDUTY, Answer(hangs=True, is_accepted=True))
+    config = read_config(write_config(tmp_path, notify=notify(tmp_path, receivers)))
+    async with open_notifiers(config) as channels:
+        trying = asyncio.create_task(try_channel(config, channels[PAGERDUTY]))
+        await asyncio.to_thread(receivers.wait_until, bool, 10.0)
+        trying.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await trying
+    assert [delivery["kind"] for delivery in receivers.deliveries()] == ["open", "resolve"]
 
 
 def test_without_a_channel_there_is_nobody_to_tell(tmp_path: Path, run: Run) -> None:

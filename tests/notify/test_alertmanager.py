@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,10 +16,10 @@ from monitor.demo.receivers import ALERTMANAGER, Answer, Receivers
 from monitor.http import HttpClient
 from monitor.incident import WorstConversation, WorstIntent
 from monitor.machine import NotificationKind
-from monitor.notify.alertmanager import FIRES_FOR, Alertmanager, alerts
+from monitor.notify.alertmanager import FIRES_FOR, Alertmanager, alerts, labels_of
 from monitor.notify.contract import Ok, Permanent, Retry
 from monitor.verdict import Severity
-from tests.notify.samples import KEY, MEASURED, OPENED_AT, make_message
+from tests.notify.samples import ALERT, KEY, MEASURED, OPENED_AT, make_message
 
 LATER = OPENED_AT + timedelta(hours=5)
 
@@ -43,8 +44,8 @@ def ends_at(alert: dict[str, Any]) -> datetime:
 
 async def test_an_open_fires_and_its_end_resolves(receivers: Receivers) -> None:
     async with alertmanager(receivers, token="secret") as channel:
-        assert await channel.send(make_message()) == Ok()
-        assert await channel.send(make_message(NotificationKind.RESOLVE, at=LATER)) == Ok()
+        assert isinstance(await channel.send(make_message()), Ok)
+        assert isinstance(await channel.send(make_message(NotificationKind.RESOLVE, at=LATER)), Ok)
     assert [(d["kind"], d["dedup_key"]) for d in receivers.deliveries()] == [("open", KEY), ("resolve", KEY)]
     assert receivers.received[0].headers["authorization"] == "Bearer secret"
 
@@ -65,6 +66,29 @@ def test_labels_are_from_the_configuration_and_stay_the_same_to_the_end() -> Non
             "team": "shop",
         }
     )
+
+
+@pytest.mark.parametrize("kind", [NotificationKind.UPDATE, NotificationKind.REMINDER, NotificationKind.RESOLVE])
+async def test_an_incident_keeps_its_labels_when_the_configuration_changes(
+    receivers: Receivers, kind: NotificationKind
+) -> None:
+    async with alertmanager(receivers, labels={"team": "a"}) as channel:
+        opened = await channel.send(make_message())
+    assert isinstance(opened, Ok)
+    later = replace(make_message(kind, app="store", environment="prod"), opened_reference=opened.reference)
+    async with alertmanager(receivers, labels={"team": "b", "pager": "yes"}) as channel:
+        assert await channel.send(later) == opened
+    bodies: list[Any] = [received.body for received in receivers.received]
+    first, second = ([alert["labels"] for alert in body["alerts"]] for body in bodies)
+    assert first[0] in second
+    assert {labels["environment"] for labels in second} == {"production"}
+
+
+@pytest.mark.parametrize("reference", [None, "", "a text", "[1]"])
+def test_without_the_labels_of_the_opening_its_place_is_kept(reference: str | None) -> None:
+    moved = make_message(NotificationKind.RESOLVE, environment="prod")
+    told = labels_of(replace(moved, opened=ALERT, opened_reference=reference), {"team": "b"})
+    assert (told["environment"], told["team"]) == ("production", "b")
 
 
 def test_a_firing_alert_ends_by_itself_after_a_year_and_a_reminder_posts_it_again() -> None:

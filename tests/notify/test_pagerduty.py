@@ -67,6 +67,16 @@ def test_a_trigger_carries_the_evidence() -> None:
     assert (made["client"], made["client_url"]) == ("assistant-monitor", ALERT.base_url)
 
 
+def test_what_strangers_wrote_is_no_link_and_no_mention() -> None:
+    live = "see https://evil.example <!channel> @here `x`"
+    worst = WorstConversation(id="c", intent_id="i", value=0.1, summary=live)
+    told = payload(title=live, reason=live, worst_conversations=(worst,))
+    details = told["custom_details"]
+    for shown in (told["summary"], details["reason"], details["worst_conversations"][0]["summary"]):
+        assert not any(mark in shown for mark in ("://", "<", "@h", "`"))
+        assert shown.startswith("see https")
+
+
 @pytest.mark.parametrize("severity", list(Severity))
 def test_every_severity_is_one_that_pagerduty_knows(severity: Severity) -> None:
     assert pagerduty_errors(event(make_message(severity=severity), "r")) == []

@@ -71,6 +71,37 @@ async def test_the_end_is_a_message_of_its_own_when_the_opening_is_not_there(
     assert "thread_ts" not in receivers.received[-1].body
 
 
+@pytest.mark.parametrize("error", ["is_archived", "not_in_channel", "channel_not_found", "thread_not_found"])
+@pytest.mark.parametrize("kind", [NotificationKind.UPDATE, NotificationKind.REMINDER, NotificationKind.ACK])
+async def test_what_the_channel_of_the_opening_takes_no_more_is_told_where_the_next_open_would_be(
+    receivers: Receivers, kind: NotificationKind, error: str
+) -> None:
+    receivers.answer(SLACK, Answer(body={"ok": False, "error": error}))
+    told = Message(kind=kind, alert=ALERT, dedup_key=KEY, opened_reference="C0123456789:1.2", opened=ALERT)
+    assert isinstance(await make_bot(receivers).send(told), Ok)
+    assert receivers.received[-1].body["channel"] == "#alerts"
+    assert "thread_ts" not in receivers.received[-1].body
+
+
+@pytest.mark.parametrize("error", ["is_inactive", "is_archived"])
+async def test_the_end_of_what_was_opened_in_an_archived_channel_is_told(receivers: Receivers, error: str) -> None:
+    receivers.answer(SLACK, Answer(body={"ok": False, "error": error}))
+    assert isinstance(await make_bot(receivers).send(resolve("C0123456789:1.2")), Ok)
+    assert [received.path for received in receivers.received] == ["/api/chat.update", "/api/chat.postMessage"]
+    assert receivers.received[-1].body["channel"] == "#alerts"
+
+
+async def test_a_channel_that_was_archived_after_the_update_is_left_for_the_configured_one(
+    receivers: Receivers,
+) -> None:
+    bot = make_bot(receivers)
+    opened = await bot.send(make_message())
+    assert isinstance(opened, Ok)
+    receivers.answer(SLACK, Answer(body={"ok": True}), Answer(body={"ok": False, "error": "is_archived"}))
+    assert isinstance(await bot.send(resolve(opened.reference)), Ok)
+    assert receivers.received[-1].body["channel"] == "#alerts"
+
+
 async def test_no_reply_is_posted_while_the_update_fails(receivers: Receivers) -> None:
     receivers.answer(SLACK, Answer(status=503))
     result = await make_bot(receivers).send(resolve("C0123456789:1.2"))
