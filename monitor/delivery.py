@@ -34,7 +34,7 @@ from monitor.errors import StaleWrite, StoreFailure
 from monitor.incident import Notification, NotificationStatus
 from monitor.machine import AlertPolicy, Delivered, NotificationKind, Phase
 from monitor.notify.classify import Clock, utc_now
-from monitor.notify.contract import ATTEMPT_SECONDS, DeliveryResult, Message, Notifier, Ok, Permanent, Retry
+from monitor.notify.contract import ATTEMPT_SECONDS, DeliveryResult, Message, Needless, Notifier, Ok, Permanent, Retry
 from monitor.store import Claim, Orphans, Store
 
 LEASE_SECONDS = 2 * ATTEMPT_SECONDS
@@ -252,6 +252,8 @@ class Sender:
         match result:
             case Ok(reference):
                 await self._finish(head, NotificationStatus.SENT, reference=reference)
+            case Needless():
+                await self._finish(head, NotificationStatus.SUPERSEDED)
             case Permanent(error):
                 await self._bury(head, f"{REFUSED}{error}")
             case Retry(after_seconds, error):

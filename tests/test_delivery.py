@@ -16,7 +16,7 @@ from monitor.delivery import GIVE_UP_AFTER, LEASE_SECONDS, ORPHAN_AFTER
 from monitor.delivery_rules import DEAD_LETTER, IN_BETWEEN, Send, Supersede, backoff_seconds, plan
 from monitor.incident import Notification, NotificationStatus
 from monitor.machine import AlertState, NotificationKind, Phase
-from monitor.notify.contract import DeliveryResult, Ok, Permanent, Retry
+from monitor.notify.contract import DeliveryResult, Needless, Ok, Permanent, Retry
 from monitor.store import Claim, Store
 from monitor.verdict import Severity
 from tests.fixtures.outbox import CHANNELS, ScriptedNotifier, World
@@ -264,6 +264,15 @@ async def test_a_lease_that_was_taken_while_a_clock_was_ahead_is_free(world: Wor
     )
     await world.send_all(world.sender())
     assert world.statuses("slack") == [SENT]
+
+
+async def test_what_a_channel_need_not_be_told_says_nothing_of_the_channel(world: World) -> None:
+    world.open("slack")
+    await world.send_all(world.sender())
+    world.slack.results = [Needless()]
+    world.put(NotificationKind.REMINDER, "slack")
+    await world.send_all(world.sender())
+    assert world.statuses("slack") == [SENT, SUPERSEDED]
 
 
 @pytest.mark.parametrize("kind", [INFO, NotificationKind.REMINDER, NotificationKind.ACK])

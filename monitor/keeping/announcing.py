@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from monitor.machine import NotificationKind
-from monitor.notify.contract import Message, Notifier, Ok, Permanent
+from monitor.notify.contract import Message, Needless, Notifier, Ok, Permanent, Retry
 from monitor.store import Delivery, NotificationDraft
 
 log = logging.getLogger(__name__)
@@ -61,9 +61,10 @@ class Announcer:
             case Permanent(error):
                 log.error("not_told_from_memory channel=%s scope=%s error=%s", draft.channel, draft.scope, error)
                 self._due[_place(draft)] = float("inf")
-            case _:
-                wait = result.after_seconds
-                wait = self.pause(delivery.attempts) if wait is None else wait
+            case Needless():
+                self._due[_place(draft)] = float("inf")
+            case Retry(after_seconds):
+                wait = self.pause(delivery.attempts) if after_seconds is None else after_seconds
                 self._due[_place(draft)] = self.clock() + wait
 
 

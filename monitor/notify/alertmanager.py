@@ -21,7 +21,7 @@ from monitor.http import HttpClient, HttpResponse
 from monitor.incident import Alert
 from monitor.machine import NotificationKind
 from monitor.notify.classify import Clock, refused, utc_now
-from monitor.notify.contract import ATTEMPT_SECONDS, DeliveryResult, Message, Ok
+from monitor.notify.contract import ATTEMPT_SECONDS, DeliveryResult, Message, Needless, Ok
 from monitor.notify.links import check_url, conversation_url, incident_url
 from monitor.notify.posting import post
 from monitor.notify.wording import measured, plain, score
@@ -76,7 +76,7 @@ class Alertmanager:
         nothing that Alertmanager knows: Ok without a call.
         """
         if message.kind is NotificationKind.ACK:
-            return Ok()
+            return Needless()
         body = json.dumps(alerts(message, self._labels), allow_nan=False, separators=(",", ":")).encode("ascii")
         answer = await post(self._http, self._url, body, deadline_seconds=self._deadline_seconds, headers=self._headers)
         if not isinstance(answer, HttpResponse):

@@ -51,7 +51,12 @@ class Permanent:
     error: str
 
 
-DeliveryResult = Ok | Retry | Permanent
+@dataclass(frozen=True, slots=True)
+class Needless:
+    """The channel tells this by itself, or has no word for it: nothing was sent, nothing is known of the channel."""
+
+
+DeliveryResult = Ok | Retry | Permanent | Needless
 
 
 class Notifier(Protocol):

@@ -13,7 +13,7 @@ from monitor.http import HttpClient, HttpResponse
 from monitor.incident import Alert, WorstConversation, WorstIntent
 from monitor.machine import NotificationKind
 from monitor.notify.classify import Clock, refused, utc_now
-from monitor.notify.contract import ATTEMPT_SECONDS, DeliveryResult, Message, Ok, Permanent, Retry
+from monitor.notify.contract import ATTEMPT_SECONDS, DeliveryResult, Message, Needless, Ok, Permanent, Retry
 from monitor.notify.links import check_url, conversation_url, incident_url
 from monitor.notify.wording import plain
 from monitor.text import printable, without_surrogates
@@ -58,7 +58,7 @@ class PagerDuty:
     async def send(self, message: Message) -> DeliveryResult:
         """One attempt within the deadline. The reference is the dedup key that PagerDuty knows the incident by."""
         if message.kind is NotificationKind.REMINDER:
-            return Ok()  # PagerDuty reminds people by its own rules
+            return Needless()  # PagerDuty reminds people by its own rules
         body = event(message, self._routing_key)
         try:
             answer = await self._http.request("POST", self._url, deadline_seconds=self._deadline_seconds, json=body)

@@ -17,7 +17,7 @@ from monitor.http import HttpClient
 from monitor.incident import WorstConversation, WorstIntent
 from monitor.machine import NotificationKind
 from monitor.notify.alertmanager import FIRES_FOR, Alertmanager, alerts, labels_of
-from monitor.notify.contract import Ok, Permanent, Retry
+from monitor.notify.contract import Needless, Ok, Permanent, Retry
 from monitor.verdict import Severity
 from tests.notify.samples import ALERT, KEY, MEASURED, OPENED_AT, make_message
 
@@ -144,7 +144,7 @@ def test_an_alert_is_valid_bounded_and_inert_whatever_is_said(text: str) -> None
 
 async def test_an_acknowledgement_makes_no_call(receivers: Receivers) -> None:
     async with alertmanager(receivers) as channel:
-        assert await channel.send(make_message(NotificationKind.ACK)) == Ok()
+        assert await channel.send(make_message(NotificationKind.ACK)) == Needless()
     assert receivers.received == []
 
 

@@ -17,7 +17,7 @@ from monitor.demo.receivers import PAGERDUTY, Answer, Receivers
 from monitor.http import HttpClient
 from monitor.incident import WorstConversation, WorstIntent
 from monitor.machine import NotificationKind
-from monitor.notify.contract import DeliveryResult, Message, Ok, Permanent, Retry
+from monitor.notify.contract import DeliveryResult, Message, Needless, Ok, Permanent, Retry
 from monitor.notify.pagerduty import PagerDuty, event, short_key
 from monitor.verdict import Severity
 from tests.notify.samples import ALERT, KEY, MEASURED, make_alert, make_message
@@ -162,7 +162,7 @@ def test_a_risen_severity_triggers_the_same_incident_again() -> None:
 
 async def test_an_acknowledgement_is_one_and_a_reminder_makes_no_call(receivers: Receivers) -> None:
     async with pagerduty(receivers) as notifier:
-        assert await notifier.send(make_message(NotificationKind.REMINDER)) == Ok()
+        assert await notifier.send(make_message(NotificationKind.REMINDER)) == Needless()
         assert await notifier.send(make_message(NotificationKind.ACK)) == Ok(KEY)
     assert [d["kind"] for d in receivers.deliveries()] == ["ack"]
 
