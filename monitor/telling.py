@@ -53,9 +53,17 @@ def chase(state: AlertState, policy: AlertPolicy, now: datetime) -> Told:
     """Escalate and remind, where the incident was told, is in breach still, and nobody took it or suppressed it."""
     if state.told_at is None or not state.breaches or state.acked_by is not None or state.suppressed_by is not None:
         return state, ()
-    reminded, reminders = _remind(state, policy, now)
+    reminded, reminders = _remind(_up_to(state, now), policy, now)
     escalated, opens = _escalate(reminded, policy, now)
     return escalated, (*reminders, *opens)
+
+
+def _up_to(state: AlertState, now: datetime) -> AlertState:
+    """What was told under a clock that was ahead counts as told now: it is waited for anew, and not for years."""
+    if state.told_at is None or max(state.told_at, state.reminded_at or now) <= now:
+        return state
+    reminded_at = min(state.reminded_at, now) if state.reminded_at else None
+    return replace(state, told_at=min(state.told_at, now), reminded_at=reminded_at)
 
 
 def _remind(state: AlertState, policy: AlertPolicy, now: datetime) -> Told:

@@ -6,11 +6,12 @@ import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
 from monitor.bootstrap.controls import connect
+from monitor.bootstrap.equals import watched_elsewhere
 from monitor.bootstrap.foundation import Foundation, open_foundation
 from monitor.bootstrap.parts import utc_now
 from monitor.bootstrap.reloading import Reloading, ReloadResult
@@ -64,6 +65,7 @@ class Application:
         self._daemon: Daemon | None = None
         self._left: list[Watch] = []
         self._leaving: set[asyncio.Task[None]] = set()
+        self._is_left_to_others = False
         self._reloading = Reloading(
             in_force=foundation.in_force,
             read=partial(read_again, env=env),
@@ -152,7 +154,9 @@ class Application:
         while True:
             await wanted.wait()
             wanted.clear()
-            await self.reload()
+            result = await self.reload()
+            with suppress(StoreFailure):  # what holds now holds, also while the database is away
+                await self.store.offload(self.operations.note_reload, by="SIGHUP", is_refused=not result.ok)
 
     async def problems_of_reload(self) -> Sequence[str]:
         """Reload; the problems for which it was refused, none if it was taken."""
@@ -205,15 +209,25 @@ class Application:
 
     async def retire_alerts(self) -> None:
         """Close the alerts of suites, intents and rules that are not configured any more: whoever was paged is told."""
-        await self._step_alerts(self.operations.retire)
+        await self._step_alerts(self._retire)
 
     async def tick_alerts(self) -> None:
         """Let time act on open incidents."""
         await self._step_alerts(self.operations.tick)
+        if self._is_left_to_others:
+            await self._step_alerts(partial(self._retire, self._daemon.busy if self._daemon else ()))
+
+    def _retire(self, spared: Collection[str] = ()) -> int:
+        """What equals of this daemon watch under another configuration is left alone for as long as they do."""
+        elsewhere = watched_elsewhere(self.store, self.config.suites, host=self.owner.partition(":")[0], now=utc_now())
+        if elsewhere and not self._is_left_to_others:
+            log.warning("alerts_left_to_others scopes=%s", ",".join(sorted(elsewhere)))
+        self._is_left_to_others = bool(elsewhere)
+        return self.operations.retire(spared={*spared, *elsewhere})
 
     async def _retire_or_say(self, spared: Collection[str] = ()) -> bool:
         try:
-            await self._step_alerts(partial(self.operations.retire, spared=spared))
+            await self._step_alerts(partial(self._retire, spared))
         except StoreFailure as exc:
             log.warning("alerts_not_retired error=%s", exc)
             return False

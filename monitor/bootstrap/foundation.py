@@ -23,6 +23,7 @@ from monitor.bootstrap.publishing import Publisher
 from monitor.bootstrap.shared import Shared
 from monitor.bootstrap.simulator import Simulator, open_simulator
 from monitor.bootstrap.storage import connect_store, is_prepared, keeping_numbers, open_keeper, wait_for
+from monitor.bootstrap.vigil import keep_vigil
 from monitor.config import Config
 from monitor.engine_metrics import EngineMetrics
 from monitor.judge_metrics import JudgeMetrics
@@ -65,13 +66,13 @@ class Foundation:
 
 @asynccontextmanager
 async def open_foundation(config: Config, manager: ServiceManager) -> AsyncIterator[Foundation]:
-    """Web servers first, so that health can be asked while a model is loaded.
+    """Web servers first, so that health can be asked while a model is loaded, then what tells people.
 
     Raises StoreFailure, EngineFailure, CompletionFailure, and MonitorError for an address that is taken.
     """
     async with AsyncExitStack() as stack:
         in_force = InForce(config=config, loaded_at=utc_now())
-        pulse, controls = Pulse(time.monotonic), Controls()
+        pulse, controls, owner = Pulse(time.monotonic), Controls(), owner_name()
         store = connect_store(config, stack)
         was_there = await is_prepared(store, pulse)
         keeper: Keeper | None = None
@@ -87,13 +88,26 @@ async def open_foundation(config: Config, manager: ServiceManager) -> AsyncItera
         controls.operations = partial(open_operations, config, store, pages_url)
         publisher = Publisher(store, metrics, judging)
         publisher.follow(config)
-        if not was_there:
-            await wait_for(store, pulse, manager)
         keeper = open_keeper(config, store, stack)
-        await publisher.publish()  # what was measured before, and that it grows old, is told while a model is loaded
-        simulator = await stack.enter_async_context(
-            open_simulator(config, is_daemon=True, on_wait=_waiting(pulse, manager))
-        )
+        async with keep_vigil(
+            config,
+            store,
+            keeper,
+            owner=owner,
+            base_url=pages_url,
+            waits_for=lambda: pulse.reason,
+            publish=publisher.publish,
+        ) as vigil:
+            vigil.announce()
+            if not was_there:
+                await wait_for(store, pulse, manager)
+            # What was measured before, and that it grows old, is told while a model is loaded.
+            await publisher.publish()
+            if config.settings.simulator.kind != "scripted":
+                vigil.tell()
+            simulator = await stack.enter_async_context(
+                open_simulator(config, is_daemon=True, on_wait=_waiting(pulse, manager))
+            )
         pulse.hindrance = partial(engine_trouble, simulator.supervisor)
         residency = open_residency(in_force, simulator.supervisor, stack)
         beside(stack, engines.keep_fresh(), "engine-metrics")
@@ -110,7 +124,7 @@ async def open_foundation(config: Config, manager: ServiceManager) -> AsyncItera
             publisher=publisher,
             pulse=pulse,
             controls=controls,
-            owner=owner_name(),
+            owner=owner,
             news=asyncio.Event(),
             metrics_url=metrics_url,
             pages_url=pages_url,

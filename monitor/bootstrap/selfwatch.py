@@ -8,11 +8,10 @@ from functools import partial
 
 from monitor.bootstrap.foundation import Foundation
 from monitor.bootstrap.parts import utc_now
-from monitor.bootstrap.publishing import patience_of, why_paused
 from monitor.bootstrap.simulator import Simulator
 from monitor.bootstrap.watch import Watch
+from monitor.bootstrap.watching import watching_of
 from monitor.config import Config
-from monitor.config.own_parts import own_parts
 from monitor.http import HttpClient
 from monitor.incident import NotificationStatus
 from monitor.selfwatch import EngineLook, SelfWatch, Sources, Watching
@@ -90,15 +89,8 @@ class _Watched:
     def __call__(self) -> Watching:
         watch = self._watch()
         if self._known is None or watch is not self._of:
-            config = watch.config
             self._of = watch
-            self._known = Watching(
-                suites={suite: patience_of(config, suite) for suite in config.suites},
-                parts=own_parts(config.settings),
-                canary_seconds=config.settings.canaries.every_seconds,
-                paused=partial(why_paused, config),
-                judge=watch.operations.judge,
-            )
+            self._known = watching_of(watch.config, watch.operations)
         return self._known
 
 

@@ -27,6 +27,7 @@ OVERLAPS = 3
 STORAGE_SECONDS = 60.0
 STORAGE_CALM_SECONDS = 300.0
 CLOCK_CALM_SECONDS = 3600.0
+SKEW_SECONDS = 5.0
 CONFIGURATION_SECONDS = 600.0
 
 
@@ -217,6 +218,14 @@ def of_clock(jump_seconds: float | None, calm_seconds: float, *, host: str | Non
     if jump_seconds is None:
         return _unsaid(Part.CLOCK, "the clock has been watched for too short a time", host)
     return _bad(Part.CLOCK, f"the wall clock jumped by {jump_seconds:+.0f} s; times and schedules moved with it", host)
+
+
+def of_skew(seconds: float, *, host: str | None) -> Verdict:
+    """By how far this machine's clock is ahead of that of the database, in which other daemons' leases are read."""
+    if abs(seconds) < SKEW_SECONDS:
+        return _good(Part.CLOCK, "it agrees with the database's", host)
+    text = f"this machine's clock is {abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} the database's"
+    return _bad(Part.CLOCK, f"{text}; daemons that share it take each other's messages and checks", host)
 
 
 def of_configuration(problems: Sequence[str], seconds: float, *, host: str | None) -> Verdict:

@@ -1,4 +1,6 @@
-"""Whether the wall clock goes evenly, held against one that nobody sets and that goes on in suspend. Sets no clock."""
+"""Whether the wall clock goes evenly, held against one that nobody sets and that goes on in suspend, and whether it
+agrees with another one. Sets no clock.
+"""
 
 from __future__ import annotations
 
@@ -35,3 +37,15 @@ class ClockWatch:
             self.jump_seconds, self._even_since = offset - self._offset, at
         self._offset = offset
         return at - self._even_since
+
+
+def skew_seconds(now: Callable[[], datetime], theirs: Callable[[], datetime | None]) -> float | None:
+    """How far our clock is surely ahead of theirs, below 0: behind; 0 as far as the time that asking took may explain
+    it. None: there is no other clock. Raises what asking raises.
+    """
+    before = now()
+    told = theirs()
+    after = now()
+    if told is None:
+        return None
+    return max(0.0, (before - told).total_seconds()) + min(0.0, (after - told).total_seconds())

@@ -18,7 +18,7 @@ from monitor.incident import Notification
 from monitor.rules import monitor
 from monitor.rules.monitor import Part
 from monitor.selfwatch.chronicle import ENDED, VALID
-from monitor.selfwatch.clock import ClockWatch, boot_clock
+from monitor.selfwatch.clock import ClockWatch, boot_clock, skew_seconds
 from monitor.selfwatch.outbox import LOST_WITHIN, OutboxWatch
 from monitor.selfwatch.overlaps import Overlaps
 from monitor.selfwatch.parts import PartsWatch
@@ -37,10 +37,11 @@ READ_CHECKS = 20
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What the database says, by suite and of all."""
+    """What the database says, by suite and of all; `skew_seconds` None: its clock is this machine's."""
 
     suites: dict[str, Stored]
     canaries: CanaryRun | None
+    skew_seconds: float | None
     undelivered: list[Notification]
 
 
@@ -118,6 +119,7 @@ class SelfWatch:
                 suite: Stored(checks=self._checks(suite), paused=watching.paused(suite)) for suite in watching.suites
             },
             canaries=self.store.canary_run() if Part.CANARIES in watching.parts else None,
+            skew_seconds=skew_seconds(self.now, self.store.clock),
             undelivered=self.store.undelivered(since=self.now() - LOST_WITHIN),
         )
 
@@ -134,6 +136,7 @@ class SelfWatch:
         if run is not None:
             state = state_of(run, run.epoch, self.now(), every_seconds=watching.canary_seconds)
         return [
+            *([] if read.skew_seconds is None else [monitor.of_skew(read.skew_seconds, host=self.host)]),
             monitor.of_delivery(self._outbox.look(read.undelivered)),
             monitor.of_canaries(run, state),
             *self._suites.look(watching.suites, read.suites),

@@ -80,6 +80,13 @@ def last(connection: Connection, suite: str) -> datetime | None:
     return connection.execute(select(func.max(schedule_slot.c.at)).where(schedule_slot.c.suite == suite)).scalar()
 
 
+def newest(connection: Connection, suite: str, limit: int) -> list[Slot]:
+    """Those that were claimed last, newest first."""
+    wanted = select(schedule_slot).where(schedule_slot.c.suite == suite)
+    rows = connection.execute(wanted.order_by(schedule_slot.c.at.desc()).limit(limit)).mappings()
+    return [value_from(Slot, row) for row in rows]
+
+
 def _is(slot: Slot) -> ColumnElement[bool]:
     return and_(schedule_slot.c.suite == slot.suite, schedule_slot.c.at == slot.at)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 from uuid import uuid4
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from monitor.audit import AuditEntry
 from monitor.calibration import Calibration
@@ -111,6 +111,10 @@ class Store:
         """Whether other daemons may use the same database."""
         return self._lock is None
 
+    def clock(self) -> datetime | None:
+        """The wall clock of the database; None where only this machine has it."""
+        return self._database.read(_wall_clock)
+
     @property
     def is_reachable(self) -> bool:
         """Whether the newest transaction found the database there and whole."""
@@ -157,6 +161,10 @@ class Store:
     def last_slot(self, suite: str) -> datetime | None:
         """The newest time at which the suite was claimed."""
         return self._database.read(slots.last, suite)
+
+    def newest_slots(self, suite: str, *, limit: int) -> list[Slot]:
+        """Those of the suite that were claimed last, newest first."""
+        return self._database.read(slots.newest, suite, limit)
 
     # checks
 
@@ -439,6 +447,13 @@ def _open_check(connection: Connection, check: CheckRecord, slot: Slot | None) -
     if slot:
         slots.fence(connection, slot)
     checks.insert(connection, check)
+
+
+def _wall_clock(connection: Connection) -> datetime | None:
+    if connection.dialect.name != "postgresql":
+        return None
+    told: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    return told
 
 
 def _examine(connection: Connection) -> None:

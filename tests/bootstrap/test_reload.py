@@ -152,10 +152,14 @@ async def test_what_was_wanted_before_the_daemon_was_ready_is_read_then(running:
     wanted.set()
     reading = asyncio.create_task(running.application.reload_whenever(wanted))
     async with asyncio.timeout(20):
-        while running.application.checks["shop"].suite.threshold != 0.6:  # noqa: ASYNC110
+        while not running.application.store.audit():
             await asyncio.sleep(0.01)
     reading.cancel()
     await asyncio.gather(reading, return_exceptions=True)
+    assert running.application.checks["shop"].suite.threshold == 0.6
+    assert [(one.actor, one.action) for one in running.application.store.audit()] == [
+        ("SIGHUP", "configuration.reload")
+    ]
 
 
 async def test_the_service_manager_is_told_of_a_reload_and_of_its_end(running: Running) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -135,6 +135,24 @@ async def test_a_clock_that_jumps_is_told_until_it_went_evenly_for_an_hour(looki
     await looking.look(after=HOUR - 1)
     assert looking.open == ["monitor/clock"]
     await looking.look(after=1)
+    assert looking.open == []
+    assert [kind for _, kind in looking.told] == [OPEN, RESOLVE]
+
+
+async def test_a_clock_that_differs_from_the_databases_is_told_until_it_agrees_and_an_hour_went_evenly(
+    looking: Looking,
+) -> None:
+    class Ahead(Store):
+        def clock(self) -> datetime:
+            return looking.at + timedelta(seconds=off)
+
+    off = 45.0
+    looking.check()
+    looking.store.__class__ = Ahead
+    await looking.look()
+    assert looking.open == ["monitor/clock"]
+    off = 0.0
+    await looking.look(after=HOUR)
     assert looking.open == []
     assert [kind for _, kind in looking.told] == [OPEN, RESOLVE]
 
