@@ -152,7 +152,7 @@ async def test_what_was_wanted_before_the_daemon_was_ready_is_read_then(running:
     wanted.set()
     reading = asyncio.create_task(running.application.reload_whenever(wanted))
     async with asyncio.timeout(20):
-        while not running.application.store.audit():
+        while not running.application.store.audit():  # noqa: ASYNC110  a database announces nothing
             await asyncio.sleep(0.01)
     reading.cancel()
     await asyncio.gather(reading, return_exceptions=True)
