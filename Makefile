@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 EXTRAS := engine,postgres,demo,dev
 TEST_PROCESSES ?= 2
 
-.PHONY: help install demo demo-live test lint format types layers schema wheel bench-engine bench-engine-others bench-engine-cuda bench-idle bench-scoring bench-alerts bench-delivery soak clean
+.PHONY: help install demo demo-live test lint format types layers schema wheel bench-engine bench-engine-others bench-engine-cuda bench-idle bench-scoring bench-alerts bench-delivery bench-store soak clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -73,6 +73,10 @@ bench-alerts: install ## Measure false alarms and time to find, in 20 minutes: D
 
 bench-delivery: install ## Count what 10,000 transitions lose on channels that fail, with senders killed, in 6 minutes
 	$(BIN)/python -m tests.benchmarks.delivery
+
+bench-store: install ## Time pages, metrics and retention over 1,000,000 conversations: CONVERSATIONS= FOLDER= DATABASES=
+	$(BIN)/python -m tests.benchmarks.store $(if $(CONVERSATIONS),--conversations $(CONVERSATIONS)) \
+		$(if $(FOLDER),--folder $(FOLDER)) $(if $(DATABASES),--databases $(DATABASES))
 
 soak: install ## Run 5,000 cycles of a daemon, in 5 minutes; memory and file descriptors must stay flat
 	SOAK_CYCLES=5000 $(BIN)/python -m pytest -q tests/faults/test_soak.py

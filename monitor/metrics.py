@@ -28,6 +28,8 @@ from monitor.transcript import Outcome
 
 PREFIX = "assistant_monitor_"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+END = b"# EOF\n"
+"""What a page of OpenMetrics ends with."""
 
 LIVE_HELP = {
     "config_loaded_timestamp_seconds": "Unix time at which the configuration in force was read last.",
@@ -95,7 +97,7 @@ class Metrics:
         self._engines = engines
         self._channels: Collection[str] = ()
         self._suites: set[str] = set()
-        self._snapshot: Snapshot | None = None
+        self._shown: _Shown | None = None
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
@@ -112,7 +114,8 @@ class Metrics:
     @property
     def snapshot(self) -> Snapshot | None:
         """The snapshot published last; None before the first one."""
-        return self._snapshot
+        shown = self._shown
+        return shown.snapshot if shown else None
 
     def watch(self, suites: Collection[str], channels: Collection[str]) -> None:
         """Show these suites and channels, and nothing of the times of suites that are not among them.
@@ -125,10 +128,15 @@ class Metrics:
             for suite in suites:
                 times.labels(suite)
         self._suites, self._channels = {*suites}, channels
+        if self._shown:
+            self.publish(self._shown.snapshot)
 
     def publish(self, snapshot: Snapshot) -> None:
-        """Show this snapshot from the next scrape on."""
-        self._snapshot = snapshot
+        """Show this snapshot from the next scrape on. It is written out here, as it was asked for before."""
+        before, shown = self._shown, _Shown(snapshot, self._channels)
+        for form in before.forms if before else ():
+            shown.page(form)
+        self._shown = shown
 
     def observe(self, suite: str, conversation: Conversation) -> None:
         """Count the times of a conversation that ended."""
@@ -143,15 +151,17 @@ class Metrics:
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """The page and its content type: OpenMetrics if the Accept header names it, else the text format."""
         # The encoder reads versions and escaping out of what it is given, so it is given no word of the client's.
-        encode, content_type = choose_encoder(OPENMETRICS if "application/openmetrics-text" in accept else "")
-        return encode(self._registry), content_type
+        form = OPENMETRICS if "application/openmetrics-text" in accept else ""
+        encode, content_type = choose_encoder(form)
+        page, shown = encode(self._registry), self._shown
+        return page.removesuffix(END) + shown.page(form) if shown else page, content_type
 
     def describe(self) -> Iterable[Metric]:
         """No promises about names: what is exported depends on the snapshot."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """Every metric family of this moment."""
+        """Every metric family that is not of the snapshot."""
         build = InfoMetricFamily(f"{PREFIX}build", "The running version.")
         build.add_metric((), {"version": __version__, "python": platform.python_version()})
         yield build
@@ -159,15 +169,38 @@ class Metrics:
             make = _counter if name.endswith("_total") else _gauge
             yield make(name, LIVE_HELP[name], (), [((), value)])
         yield from (family for family in self._engines() if family.name not in RESERVED)
-        snapshot = self._snapshot
-        if snapshot is not None:
-            yield from _suite_gauges(snapshot.suites)
-            yield from _totals(snapshot, self._channels)
-            if snapshot.canaries is not None:
-                yield from _canary_gauges(snapshot.canaries, snapshot.taken_at)
 
     def _histogram(self, name: str, text: str) -> Histogram:
         return Histogram(PREFIX + name, text, ("suite",), buckets=SECONDS, registry=self._registry)
+
+
+class _Shown:
+    """A snapshot written out, once for each form of the page: a scrape pays for none of its thousand samples."""
+
+    def __init__(self, snapshot: Snapshot, channels: Collection[str]) -> None:
+        self.snapshot = snapshot
+        self._channels = channels
+        self._pages: dict[str, bytes] = {}
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """Those that were asked for."""
+        return tuple(self._pages)
+
+    def page(self, form: str) -> bytes:
+        """The families of the snapshot, with the end of the page where the form has one."""
+        page = self._pages.get(form)
+        if page is None:
+            encode, _ = choose_encoder(form)
+            page = self._pages[form] = encode(self)
+        return page
+
+    def collect(self) -> Iterator[Metric]:
+        """The families of the snapshot."""
+        yield from _suite_gauges(self.snapshot.suites)
+        yield from _totals(self.snapshot, self._channels)
+        if self.snapshot.canaries is not None:
+            yield from _canary_gauges(self.snapshot.canaries, self.snapshot.taken_at)
 
 
 def _mean(group: Group | None) -> float | None:

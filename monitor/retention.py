@@ -6,16 +6,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from monitor.store import Store
 
-FIRST_BATCH = 20
-FEWEST, MOST = 5, 200
-BATCH_SECONDS = 0.04
-"""SQLite has one writer, and one that waits looks again after pauses that grow to 0.1 s: batches shrink and grow until
-one takes about this long, whatever the disk.
+FIRST_BATCH = 10
+FEWEST, MOST = 1, 100
+BATCH_SECONDS = 0.025
+"""SQLite has one writer: batches shrink and grow until one takes about this long, whatever the disk: the slowest
+of thousands still holds nobody up for long.
 """
 SHARE = 0.5
 """At most this share of the time is spent deleting."""
@@ -35,16 +35,23 @@ async def forget_old(store: Store, now: Callable[[], datetime], *, retention_day
         await forget(store, retire, older_than=now() - kept)
 
 
-async def forget(store: Store, retire: Callable[..., int], *, older_than: datetime) -> int:
+async def forget(
+    store: Store,
+    retire: Callable[..., int],
+    *,
+    older_than: datetime,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+) -> int:
     """Call `retire` until there is nothing older left; how many there were. Raises StoreFailure."""
     total, batch, retired = 0, FIRST_BATCH, FIRST_BATCH
     while retired == batch:
-        began = time.monotonic()
+        began = clock()
         retired = await store.offload(retire, older_than=older_than, batch=batch)
-        seconds = time.monotonic() - began
+        seconds = clock() - began
         total += retired
         await store.offload(store.tidy)
-        await asyncio.sleep((time.monotonic() - began) * (1 - SHARE) / SHARE)
+        await sleep((clock() - began) * (1 - SHARE) / SHARE)
         if retired == batch:
             retired = batch = next_batch(batch, seconds)
     return total

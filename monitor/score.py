@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from monitor.judge_usage import JudgeUsage
 
 PASS_SCORE = 0.5
 CRITICAL_CAP = 0.40
+JUDGED_KINDS = frozenset({"judge", "quality"})
+"""Items that are a judge's answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,7 @@ class ComponentScore:
     """One component (task, quality, experience, conduct) with the items that it was made from.
 
     `signals` are the finite numbers behind it, by name, in units of their own: what a fit of the weights learns from.
+    `weight` is its own in the score (None: it was composed before weights were kept).
     """
 
     name: str
@@ -90,6 +93,7 @@ class ComponentScore:
     reason: str = ""
     items: tuple[ItemScore, ...] = ()
     signals: Mapping[str, float] = field(default_factory=dict)
+    weight: float | None = None
 
     def __post_init__(self) -> None:
         _require_unit(self.value, f"component {self.name}")
@@ -157,7 +161,7 @@ def compose(components: tuple[ComponentScore, ...], weights: dict[str, float]) -
 
     A component that is on and has no value makes the whole score None: what was not measured is never guessed.
     """
-    on = [component for component in components if component.name in weights]
+    on = [replace(component, weight=weights[component.name]) for component in components if component.name in weights]
     missing = sorted(weights.keys() - {component.name for component in on})
     failed = [f"{component.name}: {component.reason}" for component in on if component.value is None]
     failed += [f"{name}: not scored" for name in missing]

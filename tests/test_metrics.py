@@ -229,6 +229,32 @@ def test_a_scraper_that_asks_for_openmetrics_gets_it() -> None:
     assert f"{PREFIX}score" in {family.name for family in families}
 
 
+@pytest.mark.parametrize("accept", ["", OPENMETRICS])
+def test_a_page_that_was_written_out_ahead_is_the_whole_one_of_the_newest_snapshot(accept: str) -> None:
+    asked_before, asked_after = Metrics(channels=["slack"]), Metrics(channels=["slack"])
+    asked_before.publish(snapshot())
+    asked_before.render(accept)
+    newer = replace(snapshot(), incidents_open={"shop": 7})
+    for metrics in (asked_before, asked_after):
+        metrics.publish(newer)
+    ahead, afterwards = (metrics.render(accept)[0].decode() for metrics in (asked_before, asked_after))
+    assert 'assistant_monitor_incidents_open{suite="shop"} 7.0\n' in ahead
+    assert [line for line in ahead.splitlines() if "process_" not in line] == [
+        line for line in afterwards.splitlines() if "process_" not in line
+    ]
+    assert ahead.count("# EOF") == (1 if accept else 0)
+
+
+def test_channels_that_are_watched_from_now_on_are_shown_at_once() -> None:
+    metrics = Metrics(channels=["slack"])
+    metrics.publish(snapshot())
+    metrics.render()
+    metrics.watch(["shop"], ["pagerduty"])
+    page = metrics.render()[0].decode()
+    assert 'notifications_pending{channel="pagerduty",kind="open"} 1.0' in page
+    assert 'channel="slack"' not in page
+
+
 @pytest.mark.parametrize(
     "accept", ["", "*/*", "text/plain;version=x", "application/openmetrics-text;version=\x00;escaping=?"]
 )

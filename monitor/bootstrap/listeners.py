@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 
 from monitor.bootstrap.in_force import InForce
 from monitor.bootstrap.parts import utc_now
+from monitor.bootstrap.planning import plans
 from monitor.config.fields import Address
 from monitor.metrics import Metrics
 from monitor.pulse import Pulse
@@ -53,6 +54,8 @@ def _pages(in_force: InForce, store: Store, metrics: Metrics, controls: Controls
         calibration_days=lambda: in_force.config.settings.scoring.calibration_days,
         reports=ToolCallReports(store.save_reported, redact, utc_now),
         api=Api(controls),
+        plans=lambda: plans(in_force.config),
+        has_badges=settings.server.badge,
     )
 
 

@@ -21,10 +21,11 @@ from monitor.cli.progress import model_waiting
 from monitor.cli.scoring import SHOWN_CHARACTERS, intents_of, open_lines
 from monitor.config import Config
 from monitor.errors import ConfigError
-from monitor.store import Store
+from monitor.labelling import Sample
+from monitor.store import LabelsWanted, Store
 from monitor.studies.calibrate import Unlabelled
 from monitor.studies.calibrate import calibrate as held_against
-from monitor.studies.labels import Label, parse_scale, read_labels
+from monitor.studies.labels import Label, parse_scale, read_labels, stored_labels
 from monitor.studies.measure import Measurer
 from monitor.text import printable
 
@@ -33,24 +34,46 @@ FIGURES = ("spearman", "kappa", "auc", "sensitivity", "specificity", "pass_rate"
 
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path), required=False)
 @config_option
+@click.option("--stored", is_flag=True, help="Take the labels that people gave on the review pages.")
+@click.option(
+    "--sample",
+    type=click.Choice([*(sample.value for sample in Sample), "all"]),
+    default=Sample.RANDOM.value,
+    show_default=True,
+    help="Of the stored labels those of this sample; only rates of `random` hold for all conversations.",
+)
 @click.option("--scale", default="0-1", show_default=True, help="The worst and the best label, for example 1-5.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Draws the folds of the fit.")
 @click.option("--save/--no-save", default=True, show_default=True, help="Whether alerts and pages learn of it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @runs_async
-async def calibrate(file: Path, config_path: Path | None, *, scale: str, seed: int, save: bool, as_json: bool) -> int:
-    """Hold scores against the labels of a JSONL FILE (`-`: standard input). The configuration is not changed.
+async def calibrate(
+    file: Path | None,
+    config_path: Path | None,
+    *,
+    stored: bool,
+    sample: str,
+    scale: str,
+    seed: int,
+    save: bool,
+    as_json: bool,
+) -> int:
+    """Hold scores against the labels of a JSONL FILE (`-`: standard input), or against those that are stored. The
+    configuration is not changed.
 
     Exit code: 0 the figures stand on enough labels, 2 configuration or a wrong line, 3 too few labels, 4
     infrastructure.
     """
     config = read_config(config_path)
     log_as_configured(config, level="warning")
-    labels = _read(file, config, scale)
+    if (file is None) is not stored:
+        raise ConfigError(["write either a FILE of labels or --stored"])
+    labels = [] if file is None else _read(file, config, scale)
     store = open_store(config)
     try:
+        labels = labels or await _stored(store, None if sample == "all" else Sample(sample))
         found = await _calibrate(config, store, labels, seed)
         if save and found.is_measured:
             await store.offload(store.save_calibration, found)
@@ -78,6 +101,18 @@ def _read(file: Path, config: Config, scale: str) -> list[Label]:
     if not labels:
         raise ConfigError([f'{file}: no label in it; write {{"conversation_id": "...", "label": 0.8}} a line'])
     return labels
+
+
+async def _stored(store: Store, sample: Sample | None) -> list[Label]:
+    """The newest labels of the review pages; what is not taken is told. Raises ConfigError without any."""
+    given = (await store.offload(store.labels, LabelsWanted(), limit=STORED)).rows
+    wanted = [label for label in given if sample in (None, label.sample)]
+    if not given:
+        raise ConfigError(["no label is stored; people give them on the page /review"])
+    if len(wanted) < len(given):
+        others = "those of the other samples are not taken (--sample all takes them)"
+        tell(f"{len(wanted)} of {len(given)} stored labels are of the sample {sample}; {others}", err=True)
+    return stored_labels(wanted)
 
 
 async def _calibrate(config: Config, store: Store, labels: list[Label], seed: int) -> Calibration:

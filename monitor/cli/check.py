@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import os
 import secrets
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict
 from pathlib import Path
-from statistics import fmean
-from typing import Any
 
 import click
 from rich.table import Table
 from rich.text import Text
 
+from monitor.bootstrap.check_reports import circumstances
 from monitor.bootstrap.checks import build_check
 from monitor.bootstrap.judge import open_judge
 from monitor.bootstrap.parts import open_assistant, open_notifiers, open_store, owner_name
 from monitor.bootstrap.reports import hears_reports
 from monitor.bootstrap.simulator import open_simulator
-from monitor.check import CheckRecord, Conversation, Group, Trigger, counted
+from monitor.check import CheckRecord, Trigger
+from monitor.check_report import Format, gather, require_writable, write_report
+from monitor.check_report.document import describe
 from monitor.cli.context import (
     Output,
     choose_suite,
@@ -36,13 +33,11 @@ from monitor.cli.exit_codes import code_of_status
 from monitor.cli.progress import CheckProgress, model_waiting
 from monitor.config import Config
 from monitor.delivery import Sender
-from monitor.errors import ConfigError
-from monitor.fidelity import PUBLISHED, Fidelity
-from monitor.score import MEASURES, measures
 from monitor.store import Store
 from monitor.text import printable
 
 DELIVERY_SECONDS = 20.0
+_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 WIDTH_95 = 1.96
 """Standard errors to each side of a mean that hold it in 95 of 100 repetitions."""
 
@@ -53,11 +48,10 @@ WIDTH_95 = 1.96
 @click.option("--alert", is_flag=True, help="Step alerts and send messages, as a scheduled check does.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of the run; a fresh one without it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
-@click.option(
-    "--json-file",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="Write the JSON object into a file as well.",
-)
+@click.option("--json-file", type=_FILE, help="Write the JSON object into a file as well.")
+@click.option("--html", type=_FILE, help="Write the report as one HTML file.")
+@click.option("--junit", type=_FILE, help="Write the report as JUnit XML.")
+@click.option("--markdown", type=_FILE, help="Write the report as Markdown.")
 @runs_async
 async def check(
     config_path: Path | None,
@@ -67,6 +61,9 @@ async def check(
     seed: int | None,
     as_json: bool,
     json_file: Path | None,
+    html: Path | None,
+    junit: Path | None,
+    markdown: Path | None,
 ) -> int:
     """Run one check now and store it.
 
@@ -75,20 +72,20 @@ async def check(
     config = read_config(config_path)
     log_as_configured(config, level="warning")
     name = choose_suite(config, suite_name)
-    if json_file and not os.access(json_file.absolute().parent, os.W_OK):
-        raise ConfigError([f"--json-file: {json_file.absolute().parent} is no folder that can be written to"])
+    named = {Format.JSON: json_file, Format.HTML: html, Format.JUNIT: junit, Format.MARKDOWN: markdown}
+    files = {form: path for form, path in named.items() if path is not None}
+    require_writable(files)
     store = open_store(config)
     try:
         done = await run_check(config, name, store, seed=seed, is_alerting=alert)
-        report = describe(done, await store.offload(store.conversations, done.id))
+        report = await store.offload(gather, store, done, circumstances(config, name))
     finally:
         store.close()
-    if json_file:
-        json_file.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     if as_json:
-        print_json(report)
+        print_json(describe(report))
     else:
         show(done, config.suites[name].threshold)
+    write_report(report, files)
     return code_of_status(done.status)
 
 
@@ -126,88 +123,6 @@ async def run_check(config: Config, name: str, store: Store, *, seed: int | None
 
 async def _nobody_looks() -> None:
     """A check by command has no metrics to publish."""
-
-
-def describe(check: CheckRecord, conversations: Sequence[Conversation]) -> dict[str, Any]:
-    """What a check found, for machines. Numbers that were not measured are null."""
-    summary = check.summary
-    assert summary is not None, "a check that ended has a summary"
-    return {
-        "check_id": check.id,
-        "suite": check.suite,
-        "status": check.status.value,
-        "reason": check.reason,
-        "average_score": summary.mean,
-        "average_score_completed": summary.mean_scored,
-        "standard_error": summary.standard_error,
-        "clustered_error": summary.clustered_error,
-        "success_rate": summary.success_rate,
-        "in_spec": _group(summary.in_spec),
-        "out_of_spec": _group(summary.out_of_spec),
-        "fidelity": _fidelity(summary.fidelity),
-        **_measures(counted(conversations)),
-        "average_turns": summary.average_turns,
-        "latency_seconds": summary.latency_seconds,
-        "total_tests": summary.planned,
-        "valid_tests": summary.valid,
-        "error_count": summary.error_count,
-        "outcomes": {outcome.value: count for outcome, count in summary.outcomes.items()},
-        "seed": check.seed,
-        "epoch": check.epoch,
-        "started_at": check.started_at.isoformat(),
-        "duration_seconds": check.duration_seconds,
-        "intents": [
-            {
-                "intent": intent.intent_id,
-                "average_score": intent.mean,
-                "valid": intent.valid,
-                "planned": intent.planned,
-                "passed": intent.passed,
-            }
-            for intent in summary.intents
-        ],
-        "results": [_result(conversation) for conversation in counted(conversations)],
-    }
-
-
-def _measures(conversations: Sequence[Conversation]) -> dict[str, float | None]:
-    """The mean of each measure over the conversations that have it."""
-    found = [measures(conversation.score) for conversation in conversations]
-    means: dict[str, float | None] = {}
-    for name in MEASURES:
-        values = [value for one in found if (value := one[name]) is not None]
-        means[name] = fmean(values) if values else None
-    return means
-
-
-def _group(group: Group | None) -> dict[str, Any] | None:
-    return {"conversations": group.conversations, "average_score": group.mean} if group else None
-
-
-def _fidelity(fidelity: Fidelity | None) -> dict[str, Any] | None:
-    """The measures, and beside them what is published of people and of models that play users."""
-    published = {name: dict(known) for name, known in PUBLISHED.items()}
-    return {**asdict(fidelity), "published": published} if fidelity else None
-
-
-def _result(conversation: Conversation) -> dict[str, Any]:
-    transcript, score = conversation.transcript, conversation.score
-    return {
-        "conversation_id": conversation.id,
-        "intent": conversation.intent_id,
-        "round": conversation.round,
-        "attempt": conversation.attempt,
-        "outcome": transcript.outcome.value,
-        "end": transcript.end.value,
-        "detail": transcript.detail,
-        "score": conversation.value,
-        "passed": score.passed,
-        "user_departure": conversation.validity.departure if conversation.validity else None,
-        "turns": len(transcript.user_turns),
-        "duration_seconds": transcript.duration_seconds,
-        "components": {component.name: component.value for component in score.components},
-        **measures(score),
-    }
 
 
 def show(check: CheckRecord, threshold: float) -> None:

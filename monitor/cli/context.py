@@ -107,6 +107,14 @@ def tell(text: str, *, err: bool = False) -> None:
         _discard(sys.stderr if err else sys.stdout)
 
 
+def put(data: bytes) -> None:
+    """Bytes on standard output, whatever the locale. A reader who left is no failure."""
+    try:
+        click.echo(data, nl=False)
+    except BrokenPipeError:
+        _discard(sys.stdout)
+
+
 def print_json(value: object) -> None:
     """One JSON object on standard output, in ASCII: inert on every terminal, and written in every locale.
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "demo": "monitor.cli.demo:demo",
     "run": "monitor.cli.run:run",
     "check": "monitor.cli.check:check",
+    "report": "monitor.cli.report:report",
     "simulate": "monitor.cli.simulate:simulate",
     "score": "monitor.cli.scoring:score",
     "rescore": "monitor.cli.rescore:rescore",

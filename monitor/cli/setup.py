@@ -17,7 +17,7 @@ from monitor.errors import ConfigError
 from monitor.incident import Alert
 from monitor.lint import Finding, Severity, lint
 from monitor.machine import NotificationKind
-from monitor.notify.contract import DeliveryResult, Message, Notifier, Ok, Permanent, Retry
+from monitor.notify.contract import DeliveryResult, Message, Needless, Notifier, Ok, Permanent, Retry
 from monitor.store import migrate
 from monitor.text import printable
 from monitor.verdict import Severity as AlertSeverity
@@ -112,7 +112,13 @@ async def _send(channel: Notifier, message: Message) -> DeliveryResult:
 
 
 def _in_words(result: DeliveryResult) -> str:
-    return "delivered" if isinstance(result, Ok) else f"not delivered: {result.error}"
+    match result:
+        case Ok():
+            return "delivered"
+        case Needless():
+            return "not sent: the channel needs no such message"
+        case Retry(error=error) | Permanent(error=error):
+            return f"not delivered: {error}"
 
 
 def _test_alert(config: Config, incident_id: str) -> Alert:

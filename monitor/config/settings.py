@@ -83,6 +83,8 @@ class WebSettings(Section):
     """Metrics and health, without any text of conversations."""
     pages: ListenAddress | None = Address("127.0.0.1", 9465)
     """Pages and API, with conversations."""
+    badge: bool = False
+    """Whether everybody who reaches the pages may see how each suite stands as a picture, without the token."""
     pages_token_file: SecretFile | None = None
     pages_token_env: SecretEnv | None = None
 

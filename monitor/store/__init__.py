@@ -5,6 +5,8 @@
 
 from monitor.store.baselines import Baseline
 from monitor.store.closing import AlertChanges, Closing, joined
+from monitor.store.history import CheckPoint, ConversationLine, point_of
+from monitor.store.labels import LabelsWanted
 from monitor.store.outbox import Claim, Delivery, NotificationDraft, Orphans
 from monitor.store.rescores import ConversationFilter
 from monitor.store.spool import Spool
@@ -13,13 +15,17 @@ from monitor.store.store import Store
 __all__ = [
     "AlertChanges",
     "Baseline",
+    "CheckPoint",
     "Claim",
     "Closing",
     "ConversationFilter",
+    "ConversationLine",
     "Delivery",
+    "LabelsWanted",
     "NotificationDraft",
     "Orphans",
     "Spool",
     "Store",
     "joined",
+    "point_of",
 ]

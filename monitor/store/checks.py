@@ -95,6 +95,14 @@ def load(connection: Connection, check_id: str) -> CheckRecord | None:
     return value_from(CheckRecord, row) if row else None
 
 
+def beginning(connection: Connection, prefix: str, limit: int) -> list[CheckRecord]:
+    """The newest checks whose id begins so, newest first."""
+    check = tables.check.c
+    query = select(tables.check).where(check.id.startswith(prefix, autoescape=True))
+    newest_first = query.order_by(desc(check.started_at), desc(check.id)).limit(limit)
+    return [value_from(CheckRecord, row) for row in connection.execute(newest_first).mappings()]
+
+
 def newest(connection: Connection, wanted: CheckFilter, limit: int) -> list[CheckRecord]:
     """The newest checks of the wanted kind, newest first."""
     check = tables.check.c

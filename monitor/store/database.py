@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import RLock
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from monitor.errors import StoreCorrupt, StoreUnavailable
+from monitor.store.engine import LOCK_WAIT_SECONDS
 from monitor.store.failures import is_transient, translate
 
 P = ParamSpec("P")
@@ -34,6 +37,9 @@ class Database:
         is_sqlite = engine.dialect.name == "sqlite"
         # What one call reads, it reads of one moment; SQLite's readers do so by themselves.
         self._reader = engine if is_sqlite else engine.execution_options(isolation_level="REPEATABLE READ")
+        # SQLite has one writer. Those of this process wait for one another here, where the next one goes on at once:
+        # whoever waits within SQLite looks again after pauses of up to 0.1 s.
+        self._writing = RLock() if is_sqlite else None
 
     def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` against one consistent view of the data. Raises StoreUnavailable, StoreCorrupt, StoreFailure."""
@@ -44,7 +50,7 @@ class Database:
 
         Raises StoreUnavailable, StoreCorrupt, StoreFailure, and whatever `work` raises (nothing is written then).
         """
-        return self._run(self._writer, lambda connection: work(connection, *args, **kwargs))
+        return self._run(self._writer, lambda connection: work(connection, *args, **kwargs), writes=True)
 
     def checkpoint(self) -> None:
         """Let SQLite write its log into its file as far as nobody reads it. Raises what `read` raises."""
@@ -55,10 +61,10 @@ class Database:
         """Close every connection."""
         self.engine.dispose()
 
-    def _run(self, engine: Engine, work: Callable[[Connection], T]) -> T:
+    def _run(self, engine: Engine, work: Callable[[Connection], T], *, writes: bool = False) -> T:
         for pause in self._pauses():
             try:
-                with engine.begin() as connection:
+                with self._turn(writes), engine.begin() as connection:
                     result = work(connection)
             except SQLAlchemyError as error:
                 if pause is None or not is_transient(error):
@@ -70,6 +76,16 @@ class Database:
                 return result
             self._sleep(pause)
         raise AssertionError("unreachable: the last try returns or raises")
+
+    @contextmanager
+    def _turn(self, writes: bool) -> Iterator[None]:
+        """Wait for the other writers of this process, but no longer than a statement waits for those of others."""
+        is_ours = writes and self._writing is not None and self._writing.acquire(timeout=LOCK_WAIT_SECONDS)
+        try:
+            yield
+        finally:
+            if self._writing is not None and is_ours:
+                self._writing.release()
 
     def _pauses(self) -> list[float | None]:
         """Seconds to wait after each failed try; None after the last one."""

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, case, desc, exists, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, case, desc, select
 
 from monitor.calibration import Calibration
 from monitor.check import Rescored
 from monitor.score import PASS_SCORE, Score
 from monitor.store import tables
+from monitor.store.criticals import has_failed_critical
 from monitor.store.inserting import insert_once
 from monitor.store.rows import value_from, values_of
 from monitor.transcript import Outcome
@@ -51,15 +52,9 @@ def completed(connection: Connection, wanted: ConversationFilter, limit: int) ->
 
 def passed(connection: Connection, epoch: str, limit: int) -> list[bool]:
     """Whether each of the newest conversations scored under an epoch passed: its score, and every critical item."""
-    conversation, item = tables.conversation.c, tables.score_item.c
-    has_failed = exists().where(
-        item.conversation_id == conversation.id,
-        item.critical.is_(True),
-        item.is_on.is_(True),
-        (item.value < PASS_SCORE) | item.value.is_(None),
-    )
+    conversation = tables.conversation.c
     query = (
-        select(conversation.score >= PASS_SCORE, has_failed)
+        select(conversation.score >= PASS_SCORE, has_failed_critical(conversation.id))
         .where(conversation.epoch == epoch, conversation.score.is_not(None))
         .order_by(desc(conversation.finished_at), conversation.id)
         .limit(limit)

@@ -49,10 +49,11 @@ def is_recorded(connection: Connection, entry: AuditEntry) -> bool:
     return connection.execute(select(audit.c.sequence).where(*wanted).limit(1)).first() is not None
 
 
-def recorded(connection: Connection, *, limit: int) -> list[AuditEntry]:
-    """The newest entries, newest first."""
-    rows = connection.execute(select(audit).order_by(desc(audit.c.sequence)).limit(limit)).mappings()
-    return [value_from(AuditEntry, row) for row in rows]
+def recorded(connection: Connection, *, subject: str | None, limit: int) -> list[AuditEntry]:
+    """The newest entries, newest first: all, or what was done to one thing."""
+    wanted = [] if subject is None else [audit.c.subject == subject]
+    query = select(audit).where(*wanted).order_by(desc(audit.c.sequence)).limit(limit)
+    return [value_from(AuditEntry, row) for row in connection.execute(query).mappings()]
 
 
 def retire(connection: Connection, *, older_than: datetime, batch: int) -> int:

@@ -45,8 +45,11 @@ from monitor.store.closing import AlertChanges, Closing
 from monitor.store.database import Database
 from monitor.store.engine import connect, parse, sqlite_path
 from monitor.store.failures import corrupt
+from monitor.store.labels import Labels
+from monitor.store.listing import Lists
 from monitor.store.lock import FileLock
 from monitor.store.outbox import Claim, NotificationDraft, Orphans
+from monitor.store.trends import Trends
 from monitor.suppression import Silence
 from monitor.transcript import Receipt, ReportedCall
 from monitor.verdict import Verdict
@@ -59,11 +62,12 @@ _THREADS = 4
 _EXAMINED_BYTES = 64 * 2**20
 
 
-class Store:
+class Store(Trends, Labels):
     """What the monitor remembers. Safe to use from several threads and, on PostgreSQL, several daemons."""
 
     def __init__(self, database: Database, path: Path | None) -> None:
-        self._database = database
+        super().__init__(database)
+        self.lists = Lists(database)
         self._path = path
         self._lock = FileLock(path) if path else None
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
@@ -206,6 +210,10 @@ class Store:
     def check(self, check_id: str) -> CheckRecord | None:
         """One check."""
         return self._database.read(checks.load, check_id)
+
+    def checks_beginning(self, prefix: str, *, limit: int) -> list[CheckRecord]:
+        """The newest checks whose id begins so, newest first."""
+        return self._database.read(checks.beginning, prefix, limit)
 
     def checks(
         self,
@@ -367,9 +375,9 @@ class Store:
         """Record what somebody did that changed nothing else in the store."""
         self._database.write(silences.record, entry)
 
-    def audit(self, *, limit: int = 200) -> list[AuditEntry]:
-        """What people did, newest first."""
-        return self._database.read(silences.recorded, limit=limit)
+    def audit(self, *, subject: str | None = None, limit: int = 200) -> list[AuditEntry]:
+        """What people did, newest first: all, or what was done to one thing."""
+        return self._database.read(silences.recorded, subject=subject, limit=limit)
 
     # outbox
 

@@ -16,7 +16,10 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Table,
+    and_,
     false,
+    literal_column,
+    or_,
 )
 
 from monitor.calibration import TargetAgreement, WeightProposal
@@ -24,9 +27,10 @@ from monitor.canary import CanaryAlarm, CanaryScore
 from monitor.check import CheckStatus, CheckSummary, Trigger
 from monitor.incident import Alert, NotificationStatus
 from monitor.judge_usage import JudgeUsage
+from monitor.labelling import Sample
 from monitor.machine import Breach, NotificationKind, Phase
 from monitor.rules.memory import Memory
-from monitor.score import ComponentScore, Evidence, UserValidity
+from monitor.score import PASS_SCORE, ComponentScore, Evidence, UserValidity
 from monitor.store.types import CleanText, Document, Real, UtcDateTime, Word
 from monitor.transcript import EndReason, Outcome, Role, Sampled, ToolCall, Usage
 from monitor.verdict import Finding, Severity
@@ -120,6 +124,7 @@ conversation = Table(
     Column("judged", Document(JudgeUsage)),
     Column("validity", Document(UserValidity)),
 )
+Index("ix_conversation_intent_finished_at", conversation.c.intent_id, conversation.c.finished_at, conversation.c.id)
 
 turn = Table(
     "turn",
@@ -154,6 +159,19 @@ score_item = Table(
     Column("evidence", Document(tuple[Evidence, ...]), nullable=False),
 )
 
+# Written out: a database knows that it may use the index only where the very same words are asked for.
+FAILED_CRITICAL = and_(
+    score_item.c.critical.is_(True),
+    score_item.c.is_on.is_(True),
+    or_(score_item.c.value < literal_column(str(PASS_SCORE)), score_item.c.value.is_(None)),
+)
+Index(
+    "ix_score_item_failed_critical",
+    score_item.c.conversation_id,
+    sqlite_where=FAILED_CRITICAL,
+    postgresql_where=FAILED_CRITICAL,
+)
+
 # One conversation may be scored again several times; its first score stays where it is.
 rescore = Table(
     "rescore",
@@ -169,6 +187,25 @@ rescore = Table(
     Column("components", Document(tuple[ComponentScore, ...]), nullable=False),
     Column("judged", Document(JudgeUsage)),
 )
+
+# A label goes with its conversation: its reason may quote it, and without the transcript nobody can check it.
+label = Table(
+    "label",
+    metadata,
+    Column("id", CleanText, primary_key=True),
+    Column("conversation_id", CleanText, ForeignKey("conversation.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("by", CleanText, nullable=False),
+    Column("passed", Boolean, nullable=False),
+    *_share("value", nullable=True),
+    Column("reason", CleanText, nullable=False),
+    Column("sample", Word(Sample), nullable=False),
+    *_share("probability", nullable=True),
+    *_share("score", nullable=True),
+    Column("score_passed", Boolean),
+    Column("epoch", CleanText, nullable=False),
+)
+Index("ix_label_at", label.c.at, label.c.id)
 
 calibration = Table(
     "calibration",

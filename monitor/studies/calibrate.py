@@ -13,15 +13,13 @@ from statistics import fmean
 
 from monitor.agreement import Estimate, Z, auc, confusion, corrected_share, kappa, share, spearman
 from monitor.calibration import Calibration, TargetAgreement, WeightProposal
-from monitor.score import PASS_SCORE, Score
+from monitor.score import JUDGED_KINDS, PASS_SCORE, Score
 from monitor.studies.labels import SCORE, Label
 from monitor.weightfit import FOLDS, fit_weights
 
 FEWEST_LABELS = 30
 FEWEST_OF_A_KIND = 10
 FEWEST_PER_WEIGHT = 15
-JUDGED_KINDS = frozenset({"judge", "quality"})
-"""Items that are a judge's answers."""
 NOTHING_STORED = Estimate(value=None, reason="no scored conversation of this epoch is stored")
 
 

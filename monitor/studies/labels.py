@@ -1,4 +1,4 @@
-"""People's labels of conversations, from the lines of a file."""
+"""People's labels of conversations, from the lines of a file or out of the store."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from monitor.labelling import PersonLabel, counting
 from monitor.studies.lines import FindIntent, Given, Wrong, read_case, read_objects
 
 SCORE = "score"
@@ -42,7 +43,7 @@ def parse_scale(text: str) -> Scale:
 class Label:
     """What a person said of a stored conversation (its id) or of one in the file itself.
 
-    `value` lies in [0, 1]; `target` names the score, a component or an item.
+    `line` is 0 where it comes from no file. `value` lies in [0, 1]; `target` names the score, a component or an item.
     """
 
     line: int
@@ -63,6 +64,11 @@ class Label:
     def is_good(self) -> bool:
         """From one half on."""
         return self.value >= 0.5
+
+
+def stored_labels(given: Iterable[PersonLabel]) -> list[Label]:
+    """Labels that people gave to stored conversations: of each person and conversation the newest."""
+    return [Label(line=0, value=one.grade, target=SCORE, conversation=one.conversation_id) for one in counting(given)]
 
 
 def read_labels(

@@ -18,13 +18,19 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from monitor.web.bodies import FOR_PROGRAMS, refusal
+
 COOKIE = "assistant-monitor"
 SESSION = timedelta(hours=12)
 FORM_BYTES = 4096
 LOGIN = "/login"
 STATIC = "/static/"
+FOREIGN = "this server does not answer to that name"
 
-_PAGE = re.compile(r"/(?:(?:checks|conversations|incidents)/[\w.-]+)?", re.ASCII)
+_PAGE = re.compile(
+    r"/(?:(?:checks|conversations)/[\w.-]+|(?:incidents|review)(?:/[\w.-]+)?|suites/[\w.-]+(?:/checks|/intents/[\w.-]+)?)?",
+    re.ASCII,
+)
 
 
 class Token:
@@ -64,19 +70,29 @@ class Token:
 
 
 class RequireToken:
-    """Lets through what carries the token; anything else gets `refuse`, except the login form and its style sheet."""
+    """Lets through what carries the token; anything else gets `refuse`, except the login form and its style sheet, and
+    what begins with one of `open_paths`.
+    """
 
-    def __init__(self, app: ASGIApp, token: Token, refuse: Callable[[Request], Response]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        token: Token,
+        refuse: Callable[[Request], Response],
+        *,
+        open_paths: tuple[str, ...] = (),
+    ) -> None:
         self._app = app
         self._token = token
         self._refuse = refuse
+        self._open_paths = (STATIC, *open_paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         request = Request(scope, receive)
         # Not `request.url`: that is made from the Host header too, which the client writes.
         path = scope["path"]
-        is_open = path == LOGIN or path.startswith(STATIC)
+        is_open = path == LOGIN or path.startswith(self._open_paths)
         respond = self._app if is_open or self._token.admits(request) else self._refuse(request)
         await respond(scope, receive, send)
 
@@ -93,8 +109,9 @@ class RequireLocalName:
         if _host_name(Request(scope).headers.get("host", "")) in self._names:
             await self._app(scope, receive, send)
         else:
-            refusal = PlainTextResponse("This server does not answer to that name.\n", status_code=421)
-            await refusal(scope, receive, send)
+            is_for_programs = scope["path"].startswith(FOR_PROGRAMS)
+            refused = refusal(421, FOREIGN) if is_for_programs else PlainTextResponse(f"{FOREIGN}.\n", status_code=421)
+            await refused(scope, receive, send)
 
 
 async def sign_in(request: Request, token: Token, *, prefix: str, secure: bool) -> Response | None:

@@ -1,12 +1,12 @@
-"""The pages for people: overview, one check, one conversation with its score, one incident.
+"""The pages for people put together, with the door before them and the pages for what went wrong.
 
-Reads through `Records` in worker threads; shows what is stored and changes nothing. The API and the tool calls that are
-reported come by the same listener, see `api` and `reports`.
+They read through `Records` in worker threads; what they change goes through `Operations`. The API and the tool calls
+that are reported come by the same listener, see `api` and `reports`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -15,26 +15,30 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from monitor.calibration import Standing, standing
-from monitor.check import CheckRecord, Snapshot, SuiteSnapshot
+from monitor.check import Snapshot
 from monitor.errors import StoreFailure
-from monitor.web import views
 from monitor.web.access import LOGIN, RequireLocalName, RequireToken, Token, page_or_home, sign_in
-from monitor.web.api import Api
+from monitor.web.api import DOCUMENT, AnyEndpoint, Api, api_routes
+from monitor.web.badge import Badges
+from monitor.web.boards import Boards
 from monitor.web.bodies import FOR_PROGRAMS, away, refusal
-from monitor.web.headers import SecurityHeaders
+from monitor.web.checks import CheckPages
+from monitor.web.conversations import ConversationPages
+from monitor.web.headers import BADGES, SecurityHeaders
+from monitor.web.incidents import IncidentPages
+from monitor.web.plans import Plan
 from monitor.web.records import Records
 from monitor.web.rendering import Templates
-from monitor.web.reports import PATH, ToolCallReports
+from monitor.web.reports import ToolCallReports
+from monitor.web.review import ReviewPages
+from monitor.web.suites import SuitePages
 
-TREND_CHECKS = 42
-RECENT_CHECKS = 6
-SHOWN_CONVERSATIONS = 500
-LATER_SCORES = 20
+ErrorPage = Callable[[Request, Exception], Response]
 
 
 def _now() -> datetime:
@@ -51,6 +55,8 @@ def pages_app(
     calibration_days: Callable[[], int] = lambda: 90,
     reports: ToolCallReports | None = None,
     api: Api | None = None,
+    plans: Callable[[], Mapping[str, Plan]] = dict,
+    has_badges: bool = False,
 ) -> ASGIApp:
     """The pages. `snapshot` gives what the overview shows of the suites; it is called in a worker thread.
 
@@ -58,112 +64,46 @@ def pages_app(
     without one only requests to a name of this machine or of `base_url` are answered. Raises ValueError for an empty
     token. Where a judge took part it is told whether labels were held against its scores, at most `calibration_days`
     ago. `reports` takes the tool calls that are reported, where they can be, and `api` what operators want done.
+    `plans` gives what is configured of each suite. With `has_badges` everybody may see how a suite stands as a picture,
+    without a token.
     """
     templates = Templates(base_url, clock)
 
     def judge(epoch: str) -> Standing:
         return standing(records.calibration(epoch), epoch, clock(), days=calibration_days())
 
-    pages = _Pages(records, snapshot, templates, judge)
+    suites = SuitePages(records, snapshot, Boards(records, plans, judge), templates, clock)
     errors = _Errors(templates)
     routes = [
-        Route("/", pages.overview),
-        Route("/checks/{id}", pages.check),
-        Route("/conversations/{id}", pages.conversation),
-        Route("/incidents/{id}", pages.incident),
+        *suites.routes(),
+        *CheckPages(records, templates, judge).routes(),
+        *ConversationPages(records, templates).routes(),
+        *IncidentPages(records, templates, clock, api.controls if api else None).routes(),
+        *ReviewPages(records, templates, clock, plans).routes(),
         Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
     ]
-    if reports is not None:
-        routes.append(Route(PATH, reports.take, methods=["POST"]))
+    endpoints: list[AnyEndpoint] = [] if reports is None else [reports.endpoint()]
     if api is not None:
-        routes += api.routes()
+        endpoints += api.endpoints(snapshot, plans)
+    if endpoints:
+        routes += api_routes(endpoints, prefix=templates.prefix, has_token=token is not None)
+    if has_badges:
+        routes.append(Badges(snapshot, clock).route())
     handlers = {HTTPException: errors.http, StoreFailure: errors.store, Exception: errors.internal}
     if token is None:
-        app = Starlette(routes=routes, exception_handlers=handlers)
-        return SecurityHeaders(RequireLocalName(app, base_url))
+        return SecurityHeaders(RequireLocalName(_application(routes, handlers), base_url))
     secret = Token(token, clock)
     gate = _Gate(secret, templates, is_https=(base_url or "").startswith("https:"))
     routes.append(Route(LOGIN, gate.login, methods=["GET", "POST"]))
+    app = _application(routes, handlers)
+    return SecurityHeaders(RequireToken(app, secret, gate.refuse, open_paths=(BADGES,) if has_badges else ()))
+
+
+def _application(routes: Sequence[BaseRoute], handlers: Mapping[type[Exception], ErrorPage]) -> Starlette:
     app = Starlette(routes=routes, exception_handlers=handlers)
-    return SecurityHeaders(RequireToken(app, secret, gate.refuse))
-
-
-class _Pages:
-    """One method a page. They are synchronous, so Starlette runs them in its worker threads."""
-
-    def __init__(
-        self,
-        records: Records,
-        snapshot: Callable[[], Snapshot | None],
-        templates: Templates,
-        judge: Callable[[str], Standing],
-    ) -> None:
-        self._records = records
-        self._snapshot = snapshot
-        self._templates = templates
-        self._judge = judge
-
-    def overview(self, _: Request) -> Response:
-        snapshot = self._snapshot()
-        suites = snapshot.suites if snapshot else ()
-        rows = [self._row(suite) for suite in suites]
-        return self._templates.page(
-            "overview.html",
-            taken_at=snapshot.taken_at if snapshot else None,
-            rows=rows,
-            canaries=snapshot.canaries if snapshot else None,
-            recent=RECENT_CHECKS,
-            open_incidents=self._records.incidents(open_only=True),
-        )
-
-    def _row(self, suite: SuiteSnapshot) -> views.SuiteRow:
-        return views.suite_row(suite, self._recent_checks(suite.suite), self._judge_of(suite.last_valid))
-
-    def _judge_of(self, check: CheckRecord | None) -> Standing | None:
-        """What is known of the judge of a check; None where none took part."""
-        return self._judge(check.epoch) if check and self._records.is_judged(check.id) else None
-
-    def _recent_checks(self, suite: str) -> Sequence[CheckRecord]:
-        return self._records.checks(suite, limit=TREND_CHECKS, alerting_only=True)
-
-    def check(self, request: Request) -> Response:
-        check = self._records.check(request.path_params["id"])
-        if check is None:
-            raise HTTPException(404)
-        conversations = views.worst_conversations_first(self._records.conversations(check.id))
-        return self._templates.page(
-            "check.html",
-            check=check,
-            verdicts=self._records.verdicts(check.id),
-            intents=views.worst_intents_first(check.summary),
-            fidelity=views.fidelity_measures(check.summary.fidelity if check.summary else None),
-            conversations=conversations[:SHOWN_CONVERSATIONS],
-            left_out=max(0, len(conversations) - SHOWN_CONVERSATIONS),
-            judge=self._judge_of(check),
-        )
-
-    def conversation(self, request: Request) -> Response:
-        conversation = self._records.conversation(request.path_params["id"])
-        if conversation is None:
-            raise HTTPException(404)
-        components = views.components(conversation.score)
-        marks = [mark for _, of_component in components for mark in of_component]
-        return self._templates.page(
-            "conversation.html",
-            conversation=conversation,
-            transcript=conversation.transcript,
-            score=conversation.score,
-            later=self._records.rescored(conversation.id)[:LATER_SCORES],
-            components=components,
-            messages=views.messages(conversation.transcript.turns, marks),
-        )
-
-    def incident(self, request: Request) -> Response:
-        incident = self._records.incident(request.path_params["id"])
-        if incident is None:
-            raise HTTPException(404)
-        timeline = views.timeline(incident, self._records.notifications(incident.id))
-        return self._templates.page("incident.html", incident=incident, timeline=timeline)
+    # A redirect would be made of the Host header, which the client writes, and miss the path of `base_url`.
+    app.router.redirect_slashes = False
+    return app
 
 
 class _Gate:
@@ -193,7 +133,8 @@ class _Gate:
         return self._templates.page("login.html", status=status, next_page=next_page, is_wrong=status == 403)
 
 
-_IN_WORDS = {404: "there is no such path; README lists those of the API", 405: "not by this method; see Allow"}
+_ON_PAGES = {404: "There is no such page, or what it showed is past its retention."}
+_IN_WORDS = {404: f"there is no such path; {DOCUMENT} lists those of the API", 405: "not by this method; see Allow"}
 
 
 class _Errors:
@@ -208,7 +149,7 @@ class _Errors:
             response = refusal(exc.status_code, _IN_WORDS.get(exc.status_code, HTTPStatus(exc.status_code).phrase))
             response.headers.update(exc.headers or {})
             return response
-        text = "There is no such page, or what it showed is past its retention." if exc.status_code == 404 else ""
+        text = _ON_PAGES.get(exc.status_code, exc.detail if exc.detail != HTTPStatus(exc.status_code).phrase else "")
         response = self._page(exc.status_code, HTTPStatus(exc.status_code).phrase, text)
         response.headers.update(exc.headers or {})
         return response

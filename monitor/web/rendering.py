@@ -14,17 +14,19 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from monitor import __version__
-from monitor.web.reveal import reveal, shorten
+from monitor.reveal import reveal, shorten
 
 TURN_CHARACTERS = 20_000
 NOTE_CHARACTERS = 2_000
 
 
 class Templates:
-    """The templates, for pages that stand under the path of `base_url`."""
+    """The templates, for pages that stand under the path of `base_url`; `site` is its host and port, if it has any."""
 
     def __init__(self, base_url: str | None, clock: Callable[[], datetime]) -> None:
-        self.prefix = urlsplit(base_url or "").path.rstrip("/")
+        home = urlsplit(base_url or "")
+        self.prefix = home.path.rstrip("/")
+        self.site = home.netloc
         self._clock = clock
         self._environment = Environment(
             loader=PackageLoader("monitor.web"),
@@ -35,7 +37,16 @@ class Templates:
             lstrip_blocks=True,
         )
         self._environment.filters.update(
-            number=number, percent=percent, seconds=seconds, moment=moment, words=words, note=note, turn_text=turn_text
+            number=number,
+            signed=signed,
+            percent=percent,
+            seconds=seconds,
+            moment=moment,
+            time_of_day=time_of_day,
+            day=day,
+            words=words,
+            note=note,
+            turn_text=turn_text,
         )
         self._environment.globals.update(link=self.link, version=__version__)
 
@@ -46,12 +57,17 @@ class Templates:
 
     def link(self, *parts: str) -> str:
         """The path of a page: `link("checks", id)`; without parts, the overview."""
-        return f"{self.prefix}/{'/'.join(quote(part, safe='') for part in parts)}"
+        return f"{self.prefix}/{'/'.join(quote(part, safe='', errors='replace') for part in parts)}"
 
 
 def number(value: float | None, digits: int = 2) -> str:
     """Two decimals, or a dash for what was not measured."""
     return "–" if value is None else f"{value:.{digits}f}"
+
+
+def signed(value: float | None) -> str:
+    """Two decimals with a sign that is as wide as a digit."""
+    return "–" if value is None else f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def percent(share: float | None) -> str:
@@ -78,6 +94,18 @@ def moment(at: datetime | None) -> Markup | str:
         return "–"
     at = at.astimezone(UTC)
     return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), f"{at:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def time_of_day(at: datetime) -> Markup:
+    """The time of day in UTC."""
+    at = at.astimezone(UTC)
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), f"{at:%H:%M:%S} UTC")
+
+
+def day(at: datetime) -> Markup:
+    """Day and minute in UTC, where room is short and the year is clear."""
+    at = at.astimezone(UTC)
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), f"{at:%m-%d %H:%M}")
 
 
 def words(name: str) -> str:

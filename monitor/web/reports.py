@@ -8,36 +8,45 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import datetime
+from typing import ClassVar
 from uuid import uuid4
 
 from pydantic import Field, JsonValue
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 
-from monitor.errors import StoreFailure
 from monitor.transcript import Receipt, ReportedCall, ToolCall
-from monitor.web.bodies import Body, Refused, away, read_body, refusal
+from monitor.web.answers import Answer
+from monitor.web.api.endpoint import V1, Call, Endpoint
+from monitor.web.api.queries import Query
+from monitor.web.bodies import Body, Refused
 
-PATH = "/api/v1/tool-calls"
-EXAMPLE = (
-    '{"conversation_id": "...", "name": "...", "arguments": {}, "result": "...", "is_error": false, "id": "..."}, '
-    "of which the last three may be left out"
-)
-
+PATH = f"{V1}/tool-calls"
 _REFUSALS = {
     Receipt.TOO_MANY: "this conversation has too many reported calls already",
     Receipt.DIFFERS: "another call of this conversation was reported with this id; give each call an id of its own",
 }
 
 
-class _Report(Body):
+class Report(Body):
+    """One tool call that was made in a conversation."""
+
+    EXAMPLE: ClassVar[str] = (
+        '{"conversation_id": "...", "name": "...", "arguments": {}, "result": "...", "is_error": false, "id": "..."}, '
+        "of which the last three may be left out"
+    )
+
     conversation_id: str = Field(min_length=1, max_length=200)
     name: str = Field(min_length=1, max_length=200)
     arguments: dict[str, JsonValue]
     result: JsonValue = None
     is_error: bool = False
     id: str | None = Field(default=None, min_length=1, max_length=200)
+
+
+class TakenAnswer(Answer):
+    """The report was taken, now or before."""
+
+    taken: bool
 
 
 class ToolCallReports:
@@ -50,22 +59,28 @@ class ToolCallReports:
         self._redact = redact
         self._clock = clock
 
-    async def take(self, request: Request) -> Response:
-        """One report. 202: taken; 400, 413, 415: not one; 409: one too many, or its id is another's; 503: no
-        database.
-        """
-        try:
-            report = await read_body(request, _Report, EXAMPLE)
-            receipt = await run_in_threadpool(self._save, self._reported(report))
-        except Refused as refused:
-            return refusal(refused.status, refused.error)
-        except StoreFailure:
-            return away()
-        if why := _REFUSALS.get(receipt):
-            return refusal(409, why)
-        return JSONResponse({"taken": True}, status_code=202)
+    def endpoint(self) -> Endpoint[Query, Report, TakenAnswer]:
+        """Where reports are taken. 409: one too many, or its id is another's."""
+        return Endpoint(
+            method="POST",
+            path=PATH,
+            name="report_tool_call",
+            summary="Report a tool call that was made in a conversation of the monitor's.",
+            query=Query,
+            body=Report,
+            answer=TakenAnswer,
+            work=self._take,
+            status=202,
+            may_conflict=True,
+        )
 
-    def _reported(self, report: _Report) -> ReportedCall:
+    async def _take(self, call: Call[Query, Report]) -> TakenAnswer:
+        receipt = await run_in_threadpool(self._save, self._reported(call.body))
+        if why := _REFUSALS.get(receipt):
+            raise Refused(409, why)
+        return TakenAnswer(taken=True)
+
+    def _reported(self, report: Report) -> ReportedCall:
         result = report.result
         if result is not None and not isinstance(result, str):
             result = json.dumps(result, ensure_ascii=False)

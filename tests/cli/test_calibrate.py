@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from monitor.calibration import Calibration
+from monitor.check import Conversation
+from monitor.labelling import PersonLabel, Sample
 from monitor.store import Store
 from tests.cli.commands import ANSWER, Run, write_config
 from tests.fixtures.assistants import ServeAssistant, says
+
+SUITE = {"assistant": "scripted", "intents": "intents.yaml"}
 
 
 def talk(number: int, reply: str) -> dict[str, object]:
@@ -99,3 +104,72 @@ async def test_stored_conversations_are_labelled_by_their_id(
     monkeypatch.setattr("monitor.cli.calibrate.STORED", 1)  # there are 10,000 of them only in years
     told = await asyncio.to_thread(run, "calibrate", file, "--config", config)
     assert "of 1 stored conversations of this epoch: the newest, and 1 are the most that are looked at" in told.out
+
+
+async def check_and_label(
+    serve_assistant: ServeAssistant, folder: Path, run: Run, samples: Sequence[Sample]
+) -> tuple[Path, list[str]]:
+    """A configuration, and the conversations of a check, of which half answer badly. Ann says of each what its score
+    says, each drawn for the sample that stands at its place.
+    """
+    assistant = await serve_assistant(lambda request: says(ANSWER if "shoes" in request.last_message else "Ten."))
+    config = write_config(folder, assistant.url, suites={"shop": SUITE | {"rounds": len(samples) // 2}})
+    check = (await asyncio.to_thread(run, "check", "--config", config, "--json")).json()
+    ids = [result["conversation_id"] for result in check["results"]]
+    store = Store.open(f"sqlite:///{folder}/state/monitor.sqlite3")
+    try:
+        for conversation_id, sample in zip(ids, samples, strict=True):
+            talk = store.conversation(conversation_id)
+            assert talk is not None
+            store.save_label(label_of(talk, sample))
+    finally:
+        store.close()
+    return config, ids
+
+
+def label_of(talk: Conversation, sample: Sample) -> PersonLabel:
+    return PersonLabel(
+        id=f"l-{talk.id}",
+        conversation_id=talk.id,
+        at=talk.transcript.finished_at,
+        by="Ann",
+        passed=bool(talk.score.passed),
+        value=None,
+        reason="read it",
+        sample=sample,
+        probability=0.5,
+        score=talk.score.value,
+        score_passed=talk.score.passed,
+        epoch=talk.epoch,
+    )
+
+
+async def test_labels_of_the_review_pages_are_taken_from_the_store(
+    serve_assistant: ServeAssistant, tmp_path: Path, run: Run
+) -> None:
+    config, ids = await check_and_label(serve_assistant, tmp_path, run, [*[Sample.RANDOM] * 36, *[Sample.RISK] * 4])
+    done = await asyncio.to_thread(run, "calibrate", "--stored", "--config", config, "--json")
+    (target,) = done.json()["targets"]
+    assert (done.code, target["n"], target["sensitivity"]["value"]) == (0, 36, 1.0)
+    assert "36 of 40 stored labels are of the sample random; those of the other samples are not taken" in done.err
+    everything = await asyncio.to_thread(run, "calibrate", "--stored", "--sample", "all", "--config", config, "--json")
+    assert (everything.json()["targets"][0]["n"], everything.err) == (len(ids), "")
+    assert stored(tmp_path) is not None
+    few = await asyncio.to_thread(run, "calibrate", "--stored", "--sample", "risk", "--config", config)
+    assert (few.code, "4 labelled conversations" in few.out) == (3, True)
+
+
+def test_without_stored_labels_it_is_told_where_they_are_given(tmp_path: Path, run: Run) -> None:
+    config = write_config(tmp_path)
+    run("calibrate", write(tmp_path, labels(1, 1)), "--config", config)
+    done = run("calibrate", "--stored", "--config", config)
+    assert done.code == 2
+    assert "no label is stored; people give them on the page /review" in done.err
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_labels_come_from_one_place(tmp_path: Path, run: Run, both: bool) -> None:
+    given = [write(tmp_path, labels(1, 1)), "--stored"] if both else []
+    done = run("calibrate", *given, "--config", write_config(tmp_path))
+    assert done.code == 2
+    assert "write either a FILE of labels or --stored" in done.err

@@ -18,6 +18,7 @@ COMMANDS = [
     "demo",
     "run",
     "check",
+    "report",
     "simulate",
     "score",
     "rescore",

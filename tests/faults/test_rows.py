@@ -60,4 +60,4 @@ def test_a_row_links_to_a_file_with_a_test_that_names_its_fault() -> None:
 
 
 def test_the_row_that_is_measured_says_so() -> None:
-    assert "benchmark" in dict(rows()).get(BENCHMARK, "")
+    assert "`make bench-store`" in dict(rows()).get(BENCHMARK, "")

@@ -7,6 +7,7 @@ from typing import Any
 
 from monitor.check import CheckRecord, CheckStatus, CheckSummary, Conversation, IntentSummary, Slot, Trigger
 from monitor.incident import Alert, Incident
+from monitor.labelling import PersonLabel, Sample
 from monitor.machine import AlertState, Breach, NotificationKind, Phase
 from monitor.score import ComponentScore, Evidence, ItemScore, Score
 from monitor.store import Closing, NotificationDraft, Store
@@ -96,6 +97,24 @@ def a_conversation(conversation_id: str = "v1", check_id: str = "c1", **changes:
         "score": a_score(),
     }
     return Conversation(**values | changes)
+
+
+def a_label(label_id: str = "l1", conversation_id: str = "v1", **changes: Any) -> PersonLabel:
+    values: dict[str, Any] = {
+        "id": label_id,
+        "conversation_id": conversation_id,
+        "at": after(60),
+        "by": "Ann",
+        "passed": True,
+        "value": 0.8,
+        "reason": "it says how long",
+        "sample": Sample.RISK,
+        "probability": 0.25,
+        "score": 0.9,
+        "score_passed": True,
+        "epoch": "0123456789ab",
+    }
+    return PersonLabel(**values | changes)
 
 
 def a_verdict(**changes: Any) -> Verdict:

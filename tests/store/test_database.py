@@ -81,6 +81,24 @@ def test_whether_the_database_is_there_is_known_from_the_newest_transaction(
         assert database.is_reachable
 
 
+def test_writers_of_one_process_wait_their_turn_and_none_is_refused(sqlite_url: str) -> None:
+    pauses: list[float] = []
+    together = Barrier(4)
+    with (
+        transactions(sqlite_url, sleep=pauses.append, lock_wait_seconds=0.0) as database,
+        ThreadPoolExecutor(4) as threads,
+    ):
+
+        def write(writer: int) -> None:
+            together.wait(timeout=30)
+            for number in range(20):
+                database.write(count, f"{writer}-{number}")
+
+        list(threads.map(write, range(4)))
+        assert len(database.read(counted)) == 80
+    assert pauses == []
+
+
 def test_readers_are_not_held_up_by_a_writer(sqlite_url: str, writer: sqlite3.Connection) -> None:
     with closing(Store.open(sqlite_url)) as store:
         assert store.checks() == []

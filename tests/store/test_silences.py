@@ -46,6 +46,8 @@ def test_a_silence_is_taken_back_once(store: Store) -> None:
     assert store.expire_silence("s1", an_entry("silence.expire", 1.5)) == expired
     assert store.silences(lasting_at=NOW + timedelta(hours=1)) == []
     assert [entry.action for entry in store.audit()] == ["silence.expire", "silence.add"]
+    assert [entry.action for entry in store.audit(subject="s1", limit=1)] == ["silence.expire"]
+    assert store.audit(subject="s2") == []
 
 
 def test_a_silence_that_is_over_or_unknown_cannot_be_taken_back(store: Store) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from monitor.config.intents import intent_from
-from monitor.studies.labels import Label, Scale, parse_scale, read_labels
+from monitor.studies.labels import Label, Scale, parse_scale, read_labels, stored_labels
 from monitor.studies.lines import Given, Wrong
+from tests.store.samples import a_label, after
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 MESSAGES = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "good day"}]
@@ -71,3 +72,12 @@ def test_what_is_no_scale_is_refused(text: str) -> None:
 
 def test_a_label_outside_of_the_scale_has_no_share() -> None:
     assert [Scale(low=1, high=5).share(label) for label in (0.9, 5.1, float("nan"))] == [None, None, None]
+
+
+def test_stored_labels_are_of_whole_conversations_and_of_each_person_the_newest() -> None:
+    given = [a_label("l1", "v1", value=0.6), a_label("l2", "v1", at=after(90), passed=False, value=None)]
+    found = stored_labels([*given, a_label("l3", "v2", value=None)])
+    assert [(label.conversation, label.value, label.target) for label in found] == [
+        ("v2", 1.0, "score"),
+        ("v1", 0.0, "score"),
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -25,9 +25,14 @@ from monitor.check import (
 from monitor.errors import StoreUnavailable
 from monitor.fidelity import Fidelity
 from monitor.incident import Alert, Incident, Notification, NotificationStatus
+from monitor.labelling import PersonLabel
 from monitor.machine import NotificationKind
+from monitor.review import Candidate
 from monitor.score import ComponentScore, Evidence, ItemScore, Score
-from monitor.transcript import EndReason, Outcome, Role, Sampled, ToolCall, Transcript, Turn, Usage
+from monitor.store import Baseline, CheckPoint, ConversationLine, LabelsWanted
+from monitor.store.history import point_of
+from monitor.store.places import Part, Place, Span
+from monitor.transcript import EndReason, Fault, Outcome, Role, Sampled, ToolCall, Transcript, Turn, Usage
 from monitor.verdict import Finding, Severity, Verdict
 from monitor.web.pages import pages_app
 
@@ -261,6 +266,8 @@ class MemoryRecords:
     stored_notifications: tuple[Notification, ...] = ()
     stored_calibration: Calibration | None = None
     stored_rescored: tuple[Rescored, ...] = ()
+    stored_labels: tuple[PersonLabel, ...] = ()
+    stored_baseline: Baseline | None = None
     is_away: bool = False
 
     def check(self, check_id: str, /) -> CheckRecord | None:
@@ -272,6 +279,41 @@ class MemoryRecords:
         self._reach()
         wanted = [check for check in self.stored_checks if suite in (None, check.suite)]
         return [check for check in wanted if not (alerting_only and check.trigger is Trigger.MANUAL)][:limit]
+
+    def history(
+        self, suite: str, /, *, limit: int, before: str | None = None, alerting_only: bool = True
+    ) -> Sequence[CheckPoint]:
+        points = [point_of(check) for check in self.checks(suite, limit=10_000, alerting_only=alerting_only)]
+        since = next((number + 1 for number, point in enumerate(points) if point.id == before), 0)
+        return points[since : since + limit]
+
+    def intents_of(
+        self, check_ids: Collection[str], /, *, only: Collection[str] | None = None
+    ) -> Mapping[str, tuple[IntentSummary, ...]]:
+        found = [check for check in self.checks(limit=10_000) if check.id in check_ids and check.summary]
+        return {
+            check.id: tuple(i for i in check.summary.intents if only is None or i.intent_id in only)
+            for check in found
+            if check.summary
+        }
+
+    def lines(self, check_id: str, /) -> Sequence[ConversationLine]:
+        return [_line(stored) for stored in self.conversations(check_id)]
+
+    def intent_lines(self, check_ids: Collection[str], intent_id: str, /, *, limit: int) -> Sequence[ConversationLine]:
+        lines = [line for check_id in check_ids for line in self.lines(check_id)]
+        return [line for line in lines if line.intent_id == intent_id][:limit]
+
+    def failing(self, check_id: str, /) -> Sequence[str]:
+        failed = [line for line in self.lines(check_id) if line.passed is False]
+        return [line.id for line in sorted(failed, key=lambda line: (line.value or 0.0, line.id))]
+
+    def finished(self, check_id: str, /) -> int:
+        return len(self.conversations(check_id))
+
+    def baseline(self, suite: str, epoch: str, /) -> Baseline | None:
+        self._reach()
+        return self.stored_baseline
 
     def conversations(self, check_id: str, /) -> Sequence[Conversation]:
         self._reach()
@@ -303,13 +345,66 @@ class MemoryRecords:
         self._reach()
         return [i for i in self.stored_incidents if not (open_only and i.closed_at)][:limit]
 
+    def incidents_since(
+        self, since: datetime, /, *, suite: str | None = None, scope: str | None = None, limit: int
+    ) -> Sequence[Incident]:
+        lasting = [i for i in self.incidents(limit=10_000) if i.closed_at is None or i.closed_at >= since]
+        return [i for i in lasting if scope in (None, i.scope) and (suite is None or i.scope.startswith(f"{suite}/"))][
+            :limit
+        ]
+
+    def incidents_before(
+        self, *, is_open: bool | None = None, before: str | None = None, limit: int = 50
+    ) -> Sequence[Incident]:
+        found = [i for i in self.incidents(limit=10_000) if is_open in (None, i.closed_at is None)]
+        since = next((number + 1 for number, one in enumerate(found) if one.id == before), 0)
+        return found[since : since + limit]
+
     def notifications(self, incident_id: str | None = None, /, *, limit: int = 200) -> Sequence[Notification]:
         self._reach()
         return [n for n in self.stored_notifications if incident_id in (None, n.incident_id)][:limit]
 
+    def candidates(self, ended: Span, /, *, limit: int) -> Sequence[Candidate]:
+        self._reach()
+        return [_candidate(stored) for stored in self.stored_conversations if stored.score.value is not None][:limit]
+
+    def labels(self, wanted: LabelsWanted, /, *, after: Place | None = None, limit: int) -> Part[PersonLabel]:
+        self._reach()
+        about = wanted.conversation_id
+        found = [label for label in self.stored_labels if about in (None, label.conversation_id)]
+        return Part(rows=tuple(reversed(found[-limit:])), next=None)
+
+    def save_label(self, given: PersonLabel, /) -> bool:
+        is_there = self.conversation(given.conversation_id) is not None
+        self.stored_labels += (given,) if is_there else ()
+        return is_there
+
     def _reach(self) -> None:
         if self.is_away:
             raise StoreUnavailable("connection refused")
+
+
+def _line(stored: Conversation) -> ConversationLine:
+    talk = stored.transcript
+    passed = False if talk.outcome.fault is Fault.ASSISTANT else stored.score.passed
+    names = ("id", "check_id", "intent_id", "round", "attempt", "value")
+    said = {name: getattr(talk, name) for name in ("outcome", "end", "started_at", "finished_at")}
+    return ConversationLine(**{name: getattr(stored, name) for name in names}, **said, passed=passed)
+
+
+def _candidate(stored: Conversation) -> Candidate:
+    return Candidate(
+        id=stored.id,
+        suite=CHECK.suite,
+        intent_id=stored.intent_id,
+        epoch=stored.epoch,
+        finished_at=stored.transcript.finished_at,
+        end=stored.transcript.end,
+        score=stored.score.value or 0.0,
+        has_failed_critical=any(item.critical and item.is_on and not item.passed for item in stored.score.items),
+        has_unsure_judge=False,
+        departure=stored.validity.departure if stored.validity else None,
+    )
 
 
 def pages(records: MemoryRecords | None = None, *, base_url: str | None = None, token: str | None = None) -> ASGIApp:

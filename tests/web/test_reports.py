@@ -70,27 +70,29 @@ async def test_what_is_reported_is_redacted_before_it_is_stored() -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "error"),
+    ("document", "status", "error"),
     [
-        (b"{", "not JSON; write {"),
-        (b"\xff", "not JSON; write {"),
-        (b"[" * 50_000, "not JSON; write {"),
-        ([], "Input should be"),
-        ({"conversation_id": "c1", "name": "x"}, "arguments: Field required"),
-        ({**REPORT, "arguments": "{}"}, "arguments: Input should be a valid dictionary"),
-        ({**REPORT, "arguments": [1]}, "arguments: Input should be a valid dictionary"),
-        ({**REPORT, "conversation_id": ""}, "conversation_id: String should have at least 1"),
-        ({**REPORT, "conversation_id": "x" * 201}, "conversation_id: String should have at most 200"),
-        ({**REPORT, "name": 3}, "name: Input should be a valid string"),
-        ({**REPORT, "is_error": "yes"}, "is_error: Input should be a valid boolean"),
-        ({**REPORT, "tool": "x"}, "tool: Extra inputs are not permitted"),
-        (b'{"conversation_id": "c", "name": "x", "arguments": {"a": NaN}}', "not JSON"),
+        (b"{", 400, "not JSON; write {"),
+        (b"\xff", 400, "not JSON; write {"),
+        (b"[" * 50_000, 400, "not JSON; write {"),
+        ([], 422, "Input should be"),
+        ({"conversation_id": "c1", "name": "x"}, 422, "arguments: Field required"),
+        ({**REPORT, "arguments": "{}"}, 422, "arguments: Input should be a valid dictionary"),
+        ({**REPORT, "arguments": [1]}, 422, "arguments: Input should be a valid dictionary"),
+        ({**REPORT, "conversation_id": ""}, 422, "conversation_id: String should have at least 1"),
+        ({**REPORT, "conversation_id": "x" * 201}, 422, "conversation_id: String should have at most 200"),
+        ({**REPORT, "name": 3}, 422, "name: Input should be a valid string"),
+        ({**REPORT, "is_error": "yes"}, 422, "is_error: Input should be a valid boolean"),
+        ({**REPORT, "tool": "x"}, 422, "tool: Extra inputs are not permitted"),
+        (b'{"conversation_id": "c", "name": "x", "arguments": {"a": NaN}}', 400, "not JSON"),
+        (b'{"conversation_id": "c", "name": "x", "arguments": {"a": 1e999}}', 400, "not JSON"),
+        (b'{"conversation_id": "c", "name": "x", "arguments": {"a": 1, "a": 2}}', 400, "not JSON: a is there twice"),
     ],
 )
-async def test_what_is_no_report_is_refused_with_what_would_be(document: object, error: str) -> None:
+async def test_what_is_no_report_is_refused_with_what_would_be(document: object, status: int, error: str) -> None:
     reported = Reported()
     response = await reported.post(document)
-    assert response.status_code == 400
+    assert response.status_code == status
     assert error in response.json()["error"]
     assert '{"conversation_id": ' in response.json()["error"]
     assert reported.saved == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, closing, suppress
@@ -16,7 +17,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from monitor.errors import MonitorError
-from monitor.web.server import CONNECTIONS, HEADER_BYTES, WebServer, listen
+from monitor.web.server import CONNECTIONS, HEADER_BYTES, SWITCH_SECONDS, WebServer, listen
 
 Serve = Callable[..., WebServer]
 
@@ -165,3 +166,8 @@ def test_what_is_accepted_sends_without_waiting_for_acknowledgements() -> None:
         with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
         assert client.recv(1) == b""
+
+
+def test_threads_that_compute_make_way_for_answers_soon(serve: Serve) -> None:
+    serve()
+    assert sys.getswitchinterval() <= SWITCH_SECONDS * 1.01  # kept in whole microseconds

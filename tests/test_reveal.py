@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.web.reveal import reveal, shorten
+from monitor.reveal import reveal, shorten
 
 
 @pytest.mark.parametrize(
