@@ -178,10 +178,10 @@
       show(steps[event.key]);
       chart.setCursor({ left: chart.valToPos(data.at[index], "x"), top: 10 }, false);
     });
-    place.addEventListener("pointermove", () => {
+    chart.hooks.setCursor = [() => {
       const at = places[chart.cursor.idx];
       if (at !== undefined && at !== null && at !== index) show(at);
-    });
+    }];
     place.addEventListener("dblclick", () => location.assign(data.link[index].href));
     return readout;
   }
