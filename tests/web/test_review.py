@@ -114,6 +114,14 @@ async def test_one_that_was_picked_shows_what_was_saved_beside_its_score(stocked
     assert "0.72" in html and "it answers" in html
 
 
+async def test_forms_and_what_follows_them_stand_under_the_path_of_the_public_url(stocked: Stocked) -> None:
+    async with client(stocked.app(base_url="http://localhost/monitor")) as browser:
+        html = (await browser.get("/review/c1")).text
+        response = await browser.post("/review/c1", data=FORM | DRAW)
+    assert 'action="/monitor/review/c1"' in html
+    assert response.headers["location"].startswith("/monitor/review/c2?")
+
+
 async def test_a_sample_that_has_not_drawn_it_is_not_believed(stocked: Stocked) -> None:
     await post(stocked, **DRAW | {"until": "2026-03-01T11:00:00Z"})
     assert (labels(stocked)[0].sample, labels(stocked)[0].probability) == (Sample.CHOSEN, None)
