@@ -129,7 +129,7 @@ async def recover(scene: Scene) -> None:
     scene.mend_channels()
     if _is_calm(scene):
         return
-    let_waits_pass(scene)
+    await let_waits_pass(scene)
     daemon = next((daemon for daemon in scene.daemons if daemon.is_alive), None) or scene.start()
     await daemon.until(lambda: _is_calm(scene), "every incident closed and told")
 
@@ -140,13 +140,20 @@ def _is_calm(scene: Scene) -> bool:
     return is_told and at_rest and not still_open(scene.receivers.deliveries())
 
 
-def let_waits_pass(scene: Scene) -> None:
-    """As if every wait and every lease of the outbox were over."""
+async def let_waits_pass(scene: Scene) -> None:
+    """As if every wait and every lease of the outbox were over.
+
+    In a thread: a daemon may hold a row while its way to the database is a proxy that this loop serves.
+    """
     row = tables.notification
     over = {"next_attempt_at": datetime.now(UTC), "lease_owner": None, "lease_until": None}
     is_due = update(row).where(row.c.status == NotificationStatus.PENDING).values(**over)
-    with connected(scene.store_url) as connection:
-        connection.execute(is_due)
+
+    def write() -> None:
+        with connected(scene.store_url) as connection:
+            connection.execute(is_due)
+
+    await asyncio.to_thread(write)
 
 
 async def check_invariants(scene: Scene) -> None:

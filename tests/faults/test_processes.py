@@ -71,7 +71,7 @@ async def test_a_message_that_a_kill_cuts_off_is_told_at_most_twice_and_never_lo
     before = [(row.channel, row.attempts) for row in scene.notifications()]
     assert sorted(attempts for _, attempts in before) == [0, 0, 1, 1]
     scene.mend_channels()
-    let_waits_pass(scene)
+    await let_waits_pass(scene)
     again = scene.start()
     await again.until(lambda: not scene.pending(), "an empty outbox")
     opens = [(told["channel"], told["dedup_key"]) for told in scene.receivers.deliveries() if told["kind"] == "open"]
@@ -96,7 +96,7 @@ async def test_a_signal_in_a_check_ends_conversations_and_sends_what_is_waiting(
     assert manager.said()[-1] == "STOPPING=1"
     assert daemon.checks()[0].status is CheckStatus.ABORTED
     assert scene.told(PAGERDUTY) == [(PAGERDUTY, "open")]
-    let_waits_pass(scene)
+    await let_waits_pass(scene)
 
 
 async def test_a_second_signal_ends_at_once(scene: Scene) -> None:
