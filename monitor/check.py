@@ -29,6 +29,15 @@ class CheckStatus(StrEnum):
     ABORTED = "aborted"
 
 
+class Purpose(StrEnum):
+    """What a check was made for. Only those that WATCH are part of a suite's course; the others stand by themselves."""
+
+    WATCH = "watch"
+    COMPARE = "compare"
+    EXPLORE = "explore"
+    GENERATE = "generate"
+
+
 class Trigger(StrEnum):
     """Who asked for a check. Only SCHEDULE takes a slot; MANUAL stores without alerting."""
 
@@ -54,6 +63,7 @@ class Conversation:
     """One intent played once: the transcript and, when there is one, its score.
 
     `epoch` is what the score was made under; `validity` None: whether the user was a fair one was not asked.
+    `user` names who played the user, in a suite that mixes several; None: the only one there was.
     """
 
     id: str
@@ -68,6 +78,7 @@ class Conversation:
     transcript: Transcript
     score: Score
     validity: UserValidity | None = None
+    user: str | None = None
 
     @property
     def value(self) -> float | None:
@@ -169,7 +180,10 @@ class CheckSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckRecord:
-    """One check from its start to its end. `summary` and `finished_at` are None while it runs or when it was lost."""
+    """One check from its start to its end. `summary` and `finished_at` are None while it runs or when it was lost.
+
+    `assistant` names who was talked to (None: stored before it was kept).
+    """
 
     id: str
     suite: str
@@ -183,6 +197,8 @@ class CheckRecord:
     finished_at: datetime | None = None
     summary: CheckSummary | None = None
     reason: str = ""
+    purpose: Purpose = Purpose.WATCH
+    assistant: str | None = None
 
     @property
     def duration_seconds(self) -> float | None:

@@ -334,4 +334,5 @@ class HealthCheck:
             started_at=self.now(),
             planned=len(self.suite.intents) * self.decision.rules.rounds.least,
             slot_at=slot.at if slot else None,
+            assistant=self.suite.assistant,
         )

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, desc, select, update
 
-from monitor.check import CheckRecord, CheckStatus, Trigger
+from monitor.check import CheckRecord, CheckStatus, Purpose, Trigger
 from monitor.errors import StaleWrite
 from monitor.store import counters, tables
 from monitor.store.inserting import insert_once
@@ -51,15 +51,16 @@ def insert(connection: Connection, check: CheckRecord) -> None:
             raise StaleWrite(f"check {check.id} is another's")
 
 
-def running_suite(connection: Connection, check_id: str) -> str:
-    """The suite of a check that runs, held until the end of the transaction. Raises StaleWrite when it is over."""
+def running_suite(connection: Connection, check_id: str) -> tuple[str, Purpose]:
+    """The suite of a check that runs and what for, held until the end of the transaction. Raises StaleWrite when it is
+    over.
+    """
     check = tables.check.c
-    query = select(check.suite, check.status).where(check.id == check_id)
+    query = select(check.suite, check.purpose, check.status).where(check.id == check_id)
     row = connection.execute(query.with_for_update(read=True)).one_or_none()
     if row is None or row.status is not CheckStatus.RUNNING:
         raise StaleWrite(f"check {check_id} is not running")
-    suite: str = row.suite
-    return suite
+    return row.suite, row.purpose
 
 
 def finish(connection: Connection, check: CheckRecord) -> None:
@@ -75,7 +76,8 @@ def abort(connection: Connection, check: CheckRecord, reason: str) -> bool:
     values = {"status": CheckStatus.ABORTED, "reason": reason}
     if connection.execute(update(tables.check).where(running).values(**values)).rowcount != 1:
         return False
-    counters.count(connection, counters.CHECKS, [(check.suite, CheckStatus.ABORTED)])
+    if check.purpose is Purpose.WATCH:
+        counters.count(connection, counters.CHECKS, [(check.suite, CheckStatus.ABORTED)])
     return True
 
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, insert
 
 from monitor.audit import AuditEntry
-from monitor.check import CheckRecord, CheckStatus, Slot
+from monitor.check import CheckRecord, CheckStatus, Purpose, Slot
 from monitor.incident import Incident
 from monitor.machine import AlertState
 from monitor.store import alerts, baselines, checks, counters, outbox, silences, slots, tables
@@ -63,7 +63,8 @@ def close(connection: Connection, closing: Closing) -> None:
     if closing.baseline:
         baselines.save(connection, closing.baseline)
     change_alerts(connection, closing)
-    counters.count(connection, counters.CHECKS, [(check.suite, check.status)])
+    if check.purpose is Purpose.WATCH:
+        counters.count(connection, counters.CHECKS, [(check.suite, check.status)])
 
 
 def change_alerts(connection: Connection, changes: AlertChanges) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Table, delete, insert, select
 
-from monitor.check import CheckStatus, Conversation, Slot
+from monitor.check import CheckStatus, Conversation, Purpose, Slot
 from monitor.store import checks, counters, slots, tables
 from monitor.store.inserting import insert_once
 from monitor.store.rows import conversation_from, conversation_values, item_values, turn_values
@@ -19,12 +19,13 @@ def save(connection: Connection, conversation: Conversation, slot: Slot | None) 
     """Write a conversation of a running check, once. Raises StaleWrite when slot or check were taken away."""
     if slot:
         slots.fence(connection, slot)
-    suite = checks.running_suite(connection, conversation.check_id)
+    suite, purpose = checks.running_suite(connection, conversation.check_id)
     if not insert_once(connection, tables.conversation, conversation_values(conversation)):
         return
     _insert_all(connection, tables.turn, turn_values(conversation))
     _insert_all(connection, tables.score_item, item_values(conversation))
-    counters.count(connection, counters.CONVERSATIONS, [(suite, conversation.transcript.outcome)])
+    if purpose is Purpose.WATCH:
+        counters.count(connection, counters.CONVERSATIONS, [(suite, conversation.transcript.outcome)])
 
 
 def of_check(connection: Connection, check_id: str) -> list[Conversation]:

@@ -26,7 +26,7 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from monitor.check import CheckRecord, CheckStatus, IntentSummary, Trigger
+from monitor.check import CheckRecord, CheckStatus, IntentSummary, Purpose, Trigger
 from monitor.incident import Incident
 from monitor.score import PASS_SCORE
 from monitor.store.checks import ALERTING
@@ -95,9 +95,9 @@ def history(
 ) -> list[CheckPoint]:
     """A suite's checks, newest first; with `before` (the id of a check) only those that began earlier.
 
-    `alerting_only` leaves out those made by hand.
+    `alerting_only` leaves out those made by hand; those of studies are none of a suite's course.
     """
-    wanted: list[ColumnElement[bool]] = [check.c.suite == suite]
+    wanted: list[ColumnElement[bool]] = [check.c.suite == suite, check.c.purpose == Purpose.WATCH]
     if alerting_only:
         wanted.append(check.c.trigger.in_(ALERTING))
     if before is not None:

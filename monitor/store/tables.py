@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from monitor.calibration import TargetAgreement, WeightProposal
 from monitor.canary import CanaryAlarm, CanaryScore
-from monitor.check import CheckStatus, CheckSummary, Trigger
+from monitor.check import CheckStatus, CheckSummary, Purpose, Trigger
 from monitor.incident import Alert, NotificationStatus
 from monitor.judge_usage import JudgeUsage
 from monitor.labelling import Sample
@@ -93,6 +93,8 @@ check = Table(
     Column("summary", Document(CheckSummary)),
     Column("reason", CleanText, nullable=False),
     Column("process", CleanText, nullable=False),
+    Column("purpose", Word(Purpose), nullable=False, server_default=Purpose.WATCH.value),
+    Column("assistant", CleanText),
 )
 Index("ix_check_suite_started_at", check.c.suite, check.c.started_at, check.c.id)
 Index("ix_check_started_at", check.c.started_at, check.c.id)
@@ -123,6 +125,7 @@ conversation = Table(
     Column("components", Document(tuple[ComponentScore, ...]), nullable=False),
     Column("judged", Document(JudgeUsage)),
     Column("validity", Document(UserValidity)),
+    Column("user", CleanText),
 )
 Index("ix_conversation_intent_finished_at", conversation.c.intent_id, conversation.c.finished_at, conversation.c.id)
 
@@ -170,6 +173,15 @@ Index(
     score_item.c.conversation_id,
     sqlite_where=FAILED_CRITICAL,
     postgresql_where=FAILED_CRITICAL,
+)
+
+# A check by a name that people gave it, to hold later ones against.
+named_check = Table(
+    "named_check",
+    metadata,
+    Column("name", CleanText, primary_key=True),
+    Column("check_id", CleanText, ForeignKey("check.id", ondelete="CASCADE"), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )
 
 # One conversation may be scored again several times; its first score stays where it is.
