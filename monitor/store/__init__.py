@@ -5,7 +5,7 @@
 
 from monitor.store.baselines import Baseline
 from monitor.store.closing import AlertChanges, Closing, joined
-from monitor.store.history import CheckPoint, ConversationLine, point_of
+from monitor.store.history import Beside, CheckPoint, ConversationLine, point_of
 from monitor.store.labels import LabelsWanted
 from monitor.store.outbox import Claim, Delivery, NotificationDraft, Orphans
 from monitor.store.rescores import ConversationFilter
@@ -15,6 +15,7 @@ from monitor.store.store import Store
 __all__ = [
     "AlertChanges",
     "Baseline",
+    "Beside",
     "CheckPoint",
     "Claim",
     "Closing",

@@ -26,9 +26,10 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from monitor.check import CheckRecord, CheckStatus, IntentSummary, Purpose, Trigger
+from monitor.check import CheckRecord, CheckStatus, Conversation, IntentSummary, Purpose, Rescored, Trigger
 from monitor.incident import Incident
 from monitor.score import PASS_SCORE
+from monitor.store import conversations, rescores
 from monitor.store.checks import ALERTING
 from monitor.store.criticals import has_failed_critical
 from monitor.store.rows import value_from
@@ -36,6 +37,7 @@ from monitor.store.summary_numbers import NUMBERS, with_numbers
 from monitor.store.tables import check, conversation, incident
 from monitor.transcript import EndReason, Fault, Outcome
 
+_CHECK_FIELDS = ("id", "suite", "trigger", "status", "epoch", "started_at", "finished_at", "reason", "planned")
 _INTENT_FIELDS = tuple(field.name for field in fields(IntentSummary))
 
 
@@ -56,6 +58,7 @@ class CheckPoint:
     mean: float | None = None
     standard_error: float | None = None
     success_rate: float | None = None
+    purpose: Purpose = Purpose.WATCH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,27 +85,48 @@ class ConversationLine:
         return (self.finished_at - self.started_at).total_seconds()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """One conversation, what its check was, the ids of those of the check that failed, worst first, and the later
+    scores of the conversation, newest first.
+    """
+
+    conversation: Conversation
+    suite: str
+    purpose: Purpose
+    failing: tuple[str, ...]
+    rescored: tuple[Rescored, ...]
+
+
 def point_of(record: CheckRecord) -> CheckPoint:
     """The point of a check that is known already."""
     summary = record.summary
     known = {name: getattr(summary, name) for name in ("valid", *NUMBERS)} if summary else {}
-    names = ("id", "suite", "trigger", "status", "epoch", "started_at", "finished_at", "reason", "planned")
+    names = (*_CHECK_FIELDS, "purpose")
     return CheckPoint(**{name: getattr(record, name) for name in names}, **known)
 
 
 def history(
-    connection: Connection, suite: str, *, limit: int, before: str | None = None, alerting_only: bool = True
+    connection: Connection,
+    suite: str,
+    *,
+    limit: int,
+    before: str | None = None,
+    alerting_only: bool = True,
+    with_studies: bool = False,
 ) -> list[CheckPoint]:
     """A suite's checks, newest first; with `before` (the id of a check) only those that began earlier.
 
     `alerting_only` leaves out those made by hand; those of studies are none of a suite's course.
     """
-    wanted: list[ColumnElement[bool]] = [check.c.suite == suite, check.c.purpose == Purpose.WATCH]
+    wanted: list[ColumnElement[bool]] = [check.c.suite == suite]
+    if not with_studies:
+        wanted.append(check.c.purpose == Purpose.WATCH)
     if alerting_only:
         wanted.append(check.c.trigger.in_(ALERTING))
     if before is not None:
         wanted.append(_earlier(connection, check, check.c.started_at, before))
-    names = ("id", "suite", "trigger", "status", "epoch", "started_at", "finished_at", "reason", "planned", "summary")
+    names = (*_CHECK_FIELDS, "purpose", "summary")
     query = select(*(check.c[name] for name in names)).where(*wanted)
     chosen = query.order_by(desc(check.c.started_at), desc(check.c.id)).limit(limit)
     rows = connection.execute(with_numbers(connection, chosen)).mappings()
@@ -143,6 +167,21 @@ def failing(connection: Connection, check_id: str) -> list[str]:
     value = case((is_error, 0.0), else_=talk.score)
     query = select(talk.id).where(talk.check_id == check_id, has_failed)
     return list(connection.execute(query.order_by(value, talk.intent_id, talk.round, talk.attempt, talk.id)).scalars())
+
+
+def beside(connection: Connection, conversation_id: str) -> Beside | None:
+    """A conversation with what belongs to it; None where it is not kept any more."""
+    talk = conversations.load(connection, conversation_id)
+    if talk is None:
+        return None
+    made = connection.execute(select(check.c.suite, check.c.purpose).where(check.c.id == talk.check_id)).one()
+    return Beside(
+        conversation=talk,
+        suite=made.suite,
+        purpose=made.purpose,
+        failing=tuple(failing(connection, talk.check_id)),
+        rescored=tuple(rescores.of_conversation(connection, talk.id)),
+    )
 
 
 def finished(connection: Connection, check_id: str) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import JSON, ColumnElement, Connection, RowMapping, Select, select, type_coerce
 
+from monitor.check import Purpose
 from monitor.labelling import PersonLabel, Sample
 from monitor.review import UNSURE, Candidate
 from monitor.score import JUDGED_KINDS, Departure
@@ -46,7 +47,7 @@ class Labels:
         return self._database.read(load, wanted, after, limit)
 
     def candidates(self, ended: Span, *, limit: int) -> list[Candidate]:
-        """The scored ones among the newest `limit` conversations that ended in a time, newest first."""
+        """The scored of the newest `limit` conversations that ended in a time, newest first; none of a study."""
         return self._database.read(candidates, ended, limit)
 
 
@@ -86,7 +87,11 @@ def _scored() -> Select[Any]:
         has_failed_critical(talk.id).label("has_failed_critical"),
         _has_unsure_judge(talk.id).label("has_unsure_judge"),
     )
-    return select(*columns).join(check, check.c.id == talk.check_id).where(talk.score.is_not(None))
+    return (
+        select(*columns)
+        .join(check, check.c.id == talk.check_id)
+        .where(talk.score.is_not(None), check.c.purpose == Purpose.WATCH)
+    )
 
 
 def _has_unsure_judge(conversation_id: ColumnElement[str]) -> ColumnElement[bool]:

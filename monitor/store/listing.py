@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import JSON, Connection, RowMapping, desc, or_, select, type_coerce
 
 from monitor.audit import AuditEntry
-from monitor.check import CheckRecord, CheckStatus, CheckSummary, Trigger
+from monitor.check import CheckRecord, CheckStatus, CheckSummary, Purpose, Trigger
 from monitor.incident import Incident
 from monitor.store import conversation_list
 from monitor.store.conversation_list import ConversationEntry, ConversationsWanted
@@ -41,6 +41,7 @@ class ChecksWanted:
     status: CheckStatus | None = None
     epoch: str | None = None
     trigger: Trigger | None = None
+    purpose: Purpose | None = None
     started: Span = field(default_factory=Span)
 
 
@@ -77,7 +78,7 @@ class Lists:
 
 def _checks(connection: Connection, wanted: ChecksWanted, after: Place | None, limit: int) -> Part[CheckRecord]:
     order = Order(at=check.c.started_at, id=check.c.id)
-    names = ("suite", "status", "epoch", "trigger")
+    names = ("suite", "status", "epoch", "trigger", "purpose")
     equal = [check.c[name] == getattr(wanted, name) for name in names if getattr(wanted, name) is not None]
     others = (column for column in check.c if column.name != "summary")
     query = select(*others, type_coerce(check.c.summary, JSON()).label("summary"))

@@ -9,7 +9,7 @@ from monitor.check import IntentSummary
 from monitor.incident import Incident
 from monitor.store import history
 from monitor.store.database import Database
-from monitor.store.history import CheckPoint, ConversationLine
+from monitor.store.history import Beside, CheckPoint, ConversationLine
 
 
 class Trends:
@@ -19,10 +19,23 @@ class Trends:
         self._database = database
 
     def history(
-        self, suite: str, *, limit: int, before: str | None = None, alerting_only: bool = True
+        self,
+        suite: str,
+        *,
+        limit: int,
+        before: str | None = None,
+        alerting_only: bool = True,
+        with_studies: bool = False,
     ) -> list[CheckPoint]:
         """A suite's checks as points, newest first; with `before` only those that began before that check."""
-        return self._database.read(history.history, suite, limit=limit, before=before, alerting_only=alerting_only)
+        return self._database.read(
+            history.history,
+            suite,
+            limit=limit,
+            before=before,
+            alerting_only=alerting_only,
+            with_studies=with_studies,
+        )
 
     def intents_of(
         self, check_ids: Collection[str], *, only: Collection[str] | None = None
@@ -38,9 +51,9 @@ class Trends:
         """The conversations of one intent in these checks, newest first."""
         return self._database.read(history.intent_lines, check_ids, intent_id, limit=limit)
 
-    def failing(self, check_id: str) -> list[str]:
-        """The ids of a check's conversations that failed, worst first."""
-        return self._database.read(history.failing, check_id)
+    def beside(self, conversation_id: str) -> Beside | None:
+        """One conversation with what its page tells beside it."""
+        return self._database.read(history.beside, conversation_id)
 
     def finished(self, check_id: str) -> int:
         """How many conversations of a check are stored."""

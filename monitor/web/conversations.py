@@ -42,21 +42,22 @@ class ConversationPages:
 
     def conversation(self, request: Request) -> Response:
         """One conversation."""
-        conversation = self._records.conversation(request.path_params["id"])
-        if conversation is None:
+        beside = self._records.beside(request.path_params["id"])
+        if beside is None:
             raise HTTPException(404)
+        conversation = beside.conversation
         parts = components(conversation.score)
-        check = self._records.check(conversation.check_id)
         return self._templates.page(
             "conversation.html",
             conversation=conversation,
-            suite=check.suite if check else None,
+            suite=beside.suite,
+            purpose=beside.purpose,
             transcript=conversation.transcript,
             score=conversation.score,
             result=_result(conversation),
             composition=compose(conversation.score),
-            place=place(conversation.id, self._records.failing(conversation.check_id)),
-            later=self._records.rescored(conversation.id)[:LATER_SCORES],
+            place=place(conversation.id, beside.failing),
+            later=beside.rescored[:LATER_SCORES],
             components=parts,
             messages=messages(conversation.transcript.turns, [mark for _, marks in parts for mark in marks]),
         )

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Protocol
 
 from monitor.calibration import Calibration
-from monitor.check import CheckRecord, Conversation, IntentSummary, Rescored
+from monitor.check import CheckRecord, Conversation, IntentSummary
 from monitor.incident import Incident, Notification
 from monitor.labelling import PersonLabel
 from monitor.review import Candidate
-from monitor.store import Baseline, CheckPoint, ConversationLine, LabelsWanted
+from monitor.store import Baseline, Beside, CheckPoint, ConversationLine, LabelsWanted
 from monitor.store.places import Part, Place, Span
 from monitor.verdict import Verdict
 
@@ -30,7 +30,14 @@ class Records(Protocol):
         ...
 
     def history(
-        self, suite: str, /, *, limit: int, before: str | None = None, alerting_only: bool = True
+        self,
+        suite: str,
+        /,
+        *,
+        limit: int,
+        before: str | None = None,
+        alerting_only: bool = True,
+        with_studies: bool = False,
     ) -> Sequence[CheckPoint]:
         """A suite's checks as points, newest first; with `before` only those that began before that check."""
         ...
@@ -49,8 +56,8 @@ class Records(Protocol):
         """The conversations of one intent in these checks, newest first."""
         ...
 
-    def failing(self, check_id: str, /) -> Sequence[str]:
-        """The ids of the conversations of one check that failed, worst first."""
+    def beside(self, conversation_id: str, /) -> Beside | None:
+        """One conversation with what its page tells beside it."""
         ...
 
     def finished(self, check_id: str, /) -> int:
@@ -67,10 +74,6 @@ class Records(Protocol):
 
     def conversation(self, conversation_id: str, /) -> Conversation | None:
         """One conversation."""
-        ...
-
-    def rescored(self, conversation_id: str, /) -> Sequence[Rescored]:
-        """The later scores of one conversation, newest first."""
         ...
 
     def verdicts(self, check_id: str, /) -> Sequence[Verdict]:

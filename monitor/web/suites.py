@@ -100,7 +100,7 @@ class SuitePages:
     def checks(self, request: Request) -> Response:
         """The checks of a suite, page by page, those made by hand too. One that is not watched any more has its own."""
         suite, before = request.path_params["suite"], request.query_params.get("before")
-        found = self._records.history(suite, limit=PAGE + 1, before=before, alerting_only=False)
+        found = self._records.history(suite, limit=PAGE + 1, before=before, alerting_only=False, with_studies=True)
         if not found and self._suite(suite) is None:
             raise HTTPException(404)
         return self._templates.page(

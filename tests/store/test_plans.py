@@ -14,16 +14,16 @@ from monitor.store import LabelsWanted, Store
 from monitor.store.database import Database
 from monitor.store.engine import connect, parse, sqlite_path
 from monitor.store.places import Span
-from tests.store.samples import NOW
+from tests.store.samples import NOW, a_check, a_conversation
 
 LARGE = "conversation|label|turn|score_item|rescore|verdict|check"
 Asked = list[tuple[str, Any]]
 
 READS: dict[str, Callable[[Store], object]] = {
+    "beside": lambda store: store.beside("v1"),
     "candidates": lambda store: store.candidates(Span(until=NOW), limit=1000),
     "conversation": lambda store: store.conversation("v1"),
     "conversations": lambda store: store.conversations("c1"),
-    "failing": lambda store: store.failing("c1"),
     "finished": lambda store: store.finished("c1"),
     "history": lambda store: store.history("main", limit=42),
     "intent_lines": lambda store: store.intent_lines(["c1", "c2"], "return", limit=50),
@@ -42,6 +42,9 @@ READS: dict[str, Callable[[Store], object]] = {
 def database(sqlite_url: str) -> Iterator[Database]:
     """A SQLite database that is not analysed, as none of the product's ever is."""
     opened = Database(connect(parse(sqlite_url)))
+    store = Store(opened, sqlite_path(parse(sqlite_url)))
+    store.open_check(a_check(), None)
+    store.save_conversation(a_conversation(), None)
     yield opened
     opened.close()
 
@@ -53,7 +56,7 @@ def test_no_large_table_is_read_from_end_to_end(database: Database, sqlite_url: 
     assert [step for step in steps if re.match(rf"SCAN ({LARGE})\b", step)] == []
 
 
-@pytest.mark.parametrize("name", ["failing", "intent_lines", "lines"])
+@pytest.mark.parametrize("name", ["beside", "intent_lines", "lines"])
 def test_failed_critical_items_are_found_in_an_index_of_their_own(
     database: Database, sqlite_url: str, name: str
 ) -> None:

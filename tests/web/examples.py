@@ -29,7 +29,7 @@ from monitor.labelling import PersonLabel
 from monitor.machine import NotificationKind
 from monitor.review import Candidate
 from monitor.score import ComponentScore, Evidence, ItemScore, Score
-from monitor.store import Baseline, CheckPoint, ConversationLine, LabelsWanted
+from monitor.store import Baseline, Beside, CheckPoint, ConversationLine, LabelsWanted
 from monitor.store.history import point_of
 from monitor.store.places import Part, Place, Span
 from monitor.transcript import EndReason, Fault, Outcome, Role, Sampled, ToolCall, Transcript, Turn, Usage
@@ -281,7 +281,14 @@ class MemoryRecords:
         return [check for check in wanted if not (alerting_only and check.trigger is Trigger.MANUAL)][:limit]
 
     def history(
-        self, suite: str, /, *, limit: int, before: str | None = None, alerting_only: bool = True
+        self,
+        suite: str,
+        /,
+        *,
+        limit: int,
+        before: str | None = None,
+        alerting_only: bool = True,
+        with_studies: bool = False,
     ) -> Sequence[CheckPoint]:
         points = [point_of(check) for check in self.checks(suite, limit=10_000, alerting_only=alerting_only)]
         since = next((number + 1 for number, point in enumerate(points) if point.id == before), 0)
@@ -304,9 +311,19 @@ class MemoryRecords:
         lines = [line for check_id in check_ids for line in self.lines(check_id)]
         return [line for line in lines if line.intent_id == intent_id][:limit]
 
-    def failing(self, check_id: str, /) -> Sequence[str]:
-        failed = [line for line in self.lines(check_id) if line.passed is False]
-        return [line.id for line in sorted(failed, key=lambda line: (line.value or 0.0, line.id))]
+    def beside(self, conversation_id: str, /) -> Beside | None:
+        talk = self.conversation(conversation_id)
+        if talk is None:
+            return None
+        failed = [line for line in self.lines(talk.check_id) if line.passed is False]
+        made = self.check(talk.check_id)
+        return Beside(
+            conversation=talk,
+            suite=made.suite if made else CHECK.suite,
+            purpose=made.purpose if made else CHECK.purpose,
+            failing=tuple(line.id for line in sorted(failed, key=lambda line: (line.value or 0.0, line.id))),
+            rescored=tuple(one for one in self.stored_rescored if one.conversation_id == talk.id),
+        )
 
     def finished(self, check_id: str, /) -> int:
         return len(self.conversations(check_id))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from monitor.canary import AlarmRule
-from monitor.check import CheckStatus, Trigger
+from monitor.check import CheckStatus, Purpose, Trigger
 from monitor.fidelity import Fidelity
 from monitor.transcript import Outcome
 from monitor.verdict import Finding, Severity
@@ -43,11 +43,15 @@ class SummaryAnswer(Answer):
 
 
 class CheckAnswer(Answer):
-    """One check. `summary` is null while it runs, and where it was lost."""
+    """One check. `summary` is null while it runs, and where it was lost; `assistant` where it was stored before it was
+    kept.
+    """
 
     id: str
     suite: str
     trigger: Trigger
+    purpose: Purpose
+    assistant: str | None
     status: CheckStatus
     epoch: str
     seed: int

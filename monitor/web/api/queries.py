@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from monitor.check import CheckStatus, Trigger
+from monitor.check import CheckStatus, Purpose, Trigger
 from monitor.labelling import Sample
 from monitor.transcript import Outcome
 from monitor.web.cursors import NumberCursor, PlaceCursor
@@ -73,6 +73,7 @@ class ChecksQuery(Timed):
     status: CheckStatus | None = None
     epoch: Name | None = None
     trigger: Trigger | None = None
+    purpose: Purpose | None = None
 
 
 class CheckConversationsQuery(Timed):

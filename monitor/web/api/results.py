@@ -90,6 +90,7 @@ def _checks(call: Call[ChecksQuery, NoBody], operations: Operations) -> ChecksAn
         status=asked.status,
         epoch=asked.epoch,
         trigger=asked.trigger,
+        purpose=asked.purpose,
         started=Span(since=asked.since, until=asked.until),
     )
     part = operations.store.lists.checks(wanted, after=asked.cursor, limit=asked.limit)
