@@ -40,6 +40,7 @@ from monitor.suppression import Silence, windows_of
 from monitor.verdict import Finding, Verdict
 
 STEP_TRIES = 5
+_LISTED = "`incidents list` and GET /api/v1/incidents show"
 EventsOf = Callable[[AlertState], Sequence[Event]]
 """What happens to an alert, by how it stands when it is stepped."""
 
@@ -162,12 +163,12 @@ class Operations:
     def _on(self, incident_id: str, event: Event, action: str, by: str, detail: str) -> Incident:
         incident = self.store.incident(incident_id)
         if incident is None:
-            raise NotThere(f"incident {incident_id} is not there; `incidents list` shows the open ones")
+            raise NotThere(f"incident {incident_id} is not there; {_LISTED} those that are")
 
         def aimed(state: AlertState) -> list[Event]:
             # The scope may have another incident by now, which nobody has seen yet.
             if state.phase is not Phase.FIRING or state.incident_id != incident_id:
-                raise OverAlready(f"incident {incident_id} is closed already; `incidents list` shows the open ones")
+                raise OverAlready(f"incident {incident_id} is closed already; {_LISTED} the open ones")
             return [event]
 
         self._step(incident.scope, aimed, self._entry(by, action, incident_id, detail))

@@ -99,7 +99,7 @@ async def test_an_open_carries_its_evidence(checking: Checking) -> None:
     assert (alert.average, alert.threshold, alert.check_id, alert.epoch) == (0.0, 0.7, done.id, "e1")
     assert [(worst.mean, worst.before) for worst in alert.worst_intents] == [(0.0, 1.0), (0.0, 1.0)]
     assert {worst.intent_id for worst in alert.worst_conversations} == {"one", "two"}
-    assert "not in any reply: '30 days'" in alert.worst_conversations[0].summary
+    assert "not in any reply: /30 days/" in alert.worst_conversations[0].summary
 
 
 async def test_a_check_by_hand_measures_and_alerts_nobody(checking: Checking) -> None:

@@ -174,9 +174,9 @@ class _Judging:
             self._rise = Rise(mean=rise.mean, reference=compared.reference, since=rise.since)
         drop = compared.reference - (compared.mean if fall.mean is None else fall.mean)
         self._shifts[self._scope] = Shift(drop=drop, since=fall.since)
-        since = f" since {fall.since:%Y-%m-%d %H:%M} UTC" if fall.since else ""
+        since = f" on average since {fall.since:%Y-%m-%d %H:%M} UTC" if fall.since else ""
         moved = f"{abs(drop):.3f} {'lower' if drop > 0 else 'higher'}{since}"
-        reason = f"average {compared.mean:.3f}, baseline {compared.reference:.3f}: {moved}"
+        reason = f"average {compared.mean:.3f}, baseline {compared.reference:.3f}; {moved}"
         severity = Severity.CRITICAL if confirmed else Severity.WARNING
         self._say(regression.NAME, finding, severity, reason, compared.mean, middle)
 

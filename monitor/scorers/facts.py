@@ -71,7 +71,7 @@ def _quotes(item: RequiredFact, text: str, transcript: Transcript, turn: int) ->
 
 
 def _wanted(item: RequiredFact) -> list[str]:
-    wanted = [*map(repr, item.patterns)]
+    wanted = [f"/{pattern}/" for pattern in item.patterns]
     wanted += [f"the number {item.number:g}"] if item.number is not None else []
     wanted += [f"the date {item.date.isoformat()}"] if item.date is not None else []
     wanted += [f"the amount {item.amount}"] if item.amount is not None else []

@@ -21,7 +21,7 @@ ALERTING = (Trigger.SCHEDULE, Trigger.ALERTING)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckFilter:
-    """Which checks are wanted; None means all."""
+    """Which checks are wanted; None means all. Those of studies never are: they are no part of a suite's course."""
 
     suite: str | None = None
     statuses: Collection[CheckStatus] | None = None
@@ -38,6 +38,7 @@ class CheckFilter:
             None if self.before is None else check.started_at < self.before,
             None if self.epoch is None else check.epoch == self.epoch,
             check.trigger.in_(ALERTING) if self.alerting_only else None,
+            check.purpose == Purpose.WATCH,
         ]
         return [condition for condition in wanted if condition is not None]
 

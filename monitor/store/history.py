@@ -19,6 +19,7 @@ from sqlalchemy import (
     and_,
     case,
     desc,
+    false,
     func,
     or_,
     select,
@@ -221,6 +222,8 @@ def _incidents(connection: Connection, *wanted: ColumnElement[bool], limit: int)
 def _earlier(connection: Connection, table: Table, time: ColumnElement[datetime], row_id: str) -> ColumnElement[bool]:
     """The rows before the one with this id, by time and id; none where there is no such row."""
     at = connection.execute(select(time).where(table.c.id == row_id)).scalar()
+    if at is None:
+        return false()
     place = tuple_(time, table.c.id)
     return place < tuple_(type_coerce(at, time.type), row_id)
 

@@ -225,7 +225,9 @@ class Store(Trends, Labels):
         epoch: str | None = None,
         alerting_only: bool = False,
     ) -> list[CheckRecord]:
-        """The newest checks, newest first. `alerting_only` leaves out those made by hand without alerting."""
+        """The newest checks, newest first, none of a study. `alerting_only` leaves out those made by hand without
+        alerting.
+        """
         wanted = checks.CheckFilter(
             suite=suite, statuses=statuses, before=before, epoch=epoch, alerting_only=alerting_only
         )

@@ -11,6 +11,7 @@ import hmac
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -31,6 +32,8 @@ _PAGE = re.compile(
     r"/(?:(?:checks|conversations)/[\w.-]+|(?:incidents|review)(?:/[\w.-]+)?|suites/[\w.-]+(?:/checks|/intents/[\w.-]+)?)?",
     re.ASCII,
 )
+
+_QUERY = re.compile(r"[\w.~%&=+:@/,-]{1,1000}", re.ASCII)
 
 
 class Token:
@@ -114,12 +117,23 @@ class RequireLocalName:
             await refused(scope, receive, send)
 
 
-async def sign_in(request: Request, token: Token, *, prefix: str, secure: bool) -> Response | None:
-    """Trade the posted token for a cookie and go on to the page that was asked for; None if it is not the token."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """What the login form says: a token, and the page that was asked for."""
+
+    token: str
+    next_page: str
+
+
+async def read_sign_in(request: Request) -> SignIn:
+    """The posted form; of what is no form nothing."""
     form = parse_qs((await _read(request, FORM_BYTES)).decode(errors="replace"))
-    if not token.matches(form.get("token", [""])[0]):
-        return None
-    response = RedirectResponse(prefix + page_or_home(form.get("next", ["/"])[0]), status_code=303)
+    return SignIn(token=form.get("token", [""])[0], next_page=page_or_home(form.get("next", ["/"])[0]))
+
+
+def signed_in(asked: SignIn, token: Token, *, prefix: str, secure: bool) -> Response:
+    """On to the page that was asked for, with a cookie in place of the token."""
+    response = RedirectResponse(prefix + asked.next_page, status_code=303)
     response.set_cookie(
         COOKIE,
         token.cookie(),
@@ -132,9 +146,12 @@ async def sign_in(request: Request, token: Token, *, prefix: str, secure: bool) 
     return response
 
 
-def page_or_home(path: str) -> str:
-    """The path if it is one of our pages, else the overview: a form must not send people elsewhere."""
-    return path if _PAGE.fullmatch(path) else "/"
+def page_or_home(address: str) -> str:
+    """The path, with its query, if it is one of our pages, else the overview: a form must not send people elsewhere."""
+    path, mark, query = address.partition("?")
+    if not _PAGE.fullmatch(path):
+        return "/"
+    return f"{path}?{query}" if mark and _QUERY.fullmatch(query) else path
 
 
 async def _read(request: Request, limit: int) -> bytes:

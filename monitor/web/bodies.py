@@ -135,6 +135,8 @@ def problems_of(error: ValidationError) -> list[str]:
 
 
 def _words(problem: ErrorDetails) -> str:
+    if problem["type"] == "string_pattern_mismatch" and problem["ctx"]["pattern"] == r"\S":
+        return "must not be blank"
     return problem["msg"].removeprefix("Value error, ")
 
 

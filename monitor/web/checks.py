@@ -1,4 +1,4 @@
-"""The page of one check: rounds by intents, outcomes, the spread of scores, and what changed since the check before."""
+"""The page of one check: rounds by intents, outcomes, the spread of scores, and what changed since a healthy one."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from monitor.web.trend import interval
 SHOWN_CONVERSATIONS = 50
 SHOWN_INTENTS = 60
 SHOWN_VERDICTS = 30
-LOOKED_BACK = 10
-"""So many checks before this one are looked at for one that said something."""
+LOOKED_BACK = 100
+"""So many checks before this one are looked at for a healthy one."""
 _VALID = (CheckStatus.HEALTHY, CheckStatus.DEGRADED)
 
 
@@ -73,12 +73,16 @@ class CheckPages:
         )
 
     def _change(self, check: CheckRecord) -> Change | None:
-        """Against the newest valid check before it; None where there is none, or nothing to compare."""
+        """Against a check before it; None where there is none, or nothing to compare."""
         before = self._before(check) if check.summary else None
         if before is None or check.summary is None:
             return None
         return change(check.epoch, check.summary, before, self._records.intents_of([before.id]).get(before.id, ()))
 
     def _before(self, check: CheckRecord) -> CheckPoint | None:
+        """The last healthy check of the same epoch, else the last valid one of it, else the last valid one."""
         points = self._records.history(check.suite, limit=LOOKED_BACK, before=check.id)
-        return next((point for point in points if point.status in _VALID), None)
+        valid = [point for point in points if point.status in _VALID]
+        same = [point for point in valid if point.epoch == check.epoch]
+        healthy = [point for point in same if point.status is CheckStatus.HEALTHY]
+        return next(iter((*healthy[:1], *same[:1], *valid[:1])), None)

@@ -63,14 +63,15 @@ def stale_since(snapshot: SuiteSnapshot, now: datetime) -> datetime | None:
 
 
 def open_of(suite: str, incidents: Sequence[Incident]) -> list[Incident]:
-    """Those of this suite's scopes that are open, the loudest first, then the oldest."""
+    """Those of this suite's scopes that are open, the loudest first."""
     ours = [one for one in incidents if one.closed_at is None and suite_of(one) == suite]
     return loudest_first(ours)
 
 
 def loudest_first(incidents: Sequence[Incident]) -> list[Incident]:
-    """The loudest first, of these the oldest."""
-    return sorted(incidents, key=lambda one: (-one.severity.rank, one.opened_at, one.id))
+    """The loudest first, of these those that nobody took, of these the newest."""
+    newest = sorted(incidents, key=lambda one: (one.opened_at, one.id), reverse=True)
+    return sorted(newest, key=lambda one: (-one.severity.rank, one.acked_by is not None))
 
 
 def suite_of(incident: Incident) -> str:

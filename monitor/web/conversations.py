@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.exceptions import HTTPException
@@ -13,6 +13,7 @@ from starlette.routing import Route
 from monitor.check import Conversation
 from monitor.web.composition import compose
 from monitor.web.passages import components, messages
+from monitor.web.plans import Plan
 from monitor.web.records import Records
 from monitor.web.rendering import Templates
 
@@ -32,9 +33,10 @@ class Place:
 class ConversationPages:
     """Synchronous, so Starlette runs it in its worker threads."""
 
-    def __init__(self, records: Records, templates: Templates) -> None:
+    def __init__(self, records: Records, templates: Templates, plans: Callable[[], Mapping[str, Plan]]) -> None:
         self._records = records
         self._templates = templates
+        self._plans = plans
 
     def routes(self) -> list[Route]:
         """Where it is."""
@@ -47,11 +49,13 @@ class ConversationPages:
             raise HTTPException(404)
         conversation = beside.conversation
         parts = components(conversation.score)
+        plan = self._plans().get(beside.suite)
         return self._templates.page(
             "conversation.html",
             conversation=conversation,
             suite=beside.suite,
             purpose=beside.purpose,
+            intent=plan.intent(conversation.intent_id) if plan else None,
             transcript=conversation.transcript,
             score=conversation.score,
             result=_result(conversation),

@@ -62,6 +62,8 @@ def understood(form: type[F], typed: Mapping[str, str]) -> tuple[F | None, dict[
 
 
 def _words(problem: ErrorDetails) -> str:
+    if problem["type"] == "float_parsing":
+        return "is no number; write it like 0.9"
     return "is needed" if problem["type"] == "missing" else problem["msg"].removeprefix("Value error, ").lower()
 
 

@@ -24,6 +24,7 @@ from monitor.incident import Incident
 from monitor.labelling import name_key
 from monitor.operations import Operations
 from monitor.suppression import Silence
+from monitor.verdict import Finding
 from monitor.web.api import Controls
 from monitor.web.bodies import Refused
 from monitor.web.evidence import proof
@@ -123,12 +124,17 @@ class IncidentPages:
     def routes(self) -> list[Route]:
         """The page, and where its forms go."""
         posts = [Route(f"/incidents/{{id}}/{name}", self._posting(name), methods=["POST"]) for name in FORMS]
-        return [Route("/incidents/{id}", self.incident), *posts]
+        back = [Route(f"/incidents/{{id}}/{name}", self._back) for name in FORMS]
+        return [Route("/incidents/{id}", self.incident), *posts, *back]
 
     def incident(self, request: Request) -> Response:
         """One incident; `?done=` names the form that was done."""
         done = DONE.get(request.query_params.get("done", ""), "")
         return self._page(self._found(request), Sent(), done)
+
+    def _back(self, request: Request) -> Response:
+        """To the page, from an address that only takes forms: somebody reloads after one was refused."""
+        return RedirectResponse(self._templates.link("incidents", self._found(request).id), 303)
 
     def _page(self, incident: Incident, sent: Sent, done: str = "") -> Response:
         operations = self._operations()
@@ -138,13 +144,22 @@ class IncidentPages:
             status=sent.status,
             incident=incident,
             suite=incident.scope.rpartition("/")[0],
-            timeline=timeline(incident, told, _deeds(incident, operations, self._clock())),
+            about=incident.scope.rpartition("/")[2],
+            timeline=timeline(
+                incident, told, _deeds(incident, operations, self._clock()), first=self._first_reason(incident)
+            ),
             proof=proof(incident, told, self._records),
             silences=_silences(incident.scope, operations, self._clock()),
             can_act=operations is not None,
             sent=sent,
             done=done,
         )
+
+    def _first_reason(self, incident: Incident) -> str:
+        """What the check that opened it said of its scope."""
+        said = self._records.verdicts(incident.opened_by_check) if incident.opened_by_check else ()
+        loudest = sorted(said, key=lambda one: one.severity.rank, reverse=True)
+        return next((v.reason for v in loudest if v.scope == incident.scope and v.finding is Finding.BREACH), "")
 
     def _found(self, request: Request) -> Incident:
         incident = self._records.incident(request.path_params["id"])

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp
 from monitor.calibration import Standing, standing
 from monitor.check import Snapshot
 from monitor.errors import StoreFailure
-from monitor.web.access import LOGIN, RequireLocalName, RequireToken, Token, page_or_home, sign_in
+from monitor.web.access import LOGIN, RequireLocalName, RequireToken, Token, page_or_home, read_sign_in, signed_in
 from monitor.web.api import DOCUMENT, AnyEndpoint, Api, api_routes
 from monitor.web.badge import Badges
 from monitor.web.boards import Boards
@@ -77,7 +77,7 @@ def pages_app(
     routes = [
         *suites.routes(),
         *CheckPages(records, templates, judge).routes(),
-        *ConversationPages(records, templates).routes(),
+        *ConversationPages(records, templates, plans).routes(),
         *IncidentPages(records, templates, clock, api.controls if api else None).routes(),
         *ReviewPages(records, templates, clock, plans).routes(),
         Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
@@ -117,14 +117,16 @@ class _Gate:
     async def login(self, request: Request) -> Response:
         if request.method != "POST":
             return self._form("/", 200)
-        signed_in = await sign_in(request, self._token, prefix=self._templates.prefix, secure=self._is_https)
-        return signed_in or self._form("/", 403)
+        asked = await read_sign_in(request)
+        if not self._token.matches(asked.token):
+            return self._form(asked.next_page, 403)
+        return signed_in(asked, self._token, prefix=self._templates.prefix, secure=self._is_https)
 
     def refuse(self, request: Request) -> Response:
         response = (
             refusal(401, "send the token of the pages: Authorization: Bearer TOKEN")
             if _is_for_programs(request)
-            else self._form(page_or_home(request.scope["path"]), 401)
+            else self._form(page_or_home(_asked(request)), 401)
         )
         response.headers["www-authenticate"] = "Bearer"
         return response
@@ -169,6 +171,12 @@ class _Errors:
 
     def _page(self, status: int, title: str, text: str) -> Response:
         return self._templates.page("error.html", status=status, code=status, title=title, text=text)
+
+
+def _asked(request: Request) -> str:
+    """The path and the query that were asked for; not `request.url`, which is made from the Host header too."""
+    query = request.scope["query_string"].decode("latin-1")
+    return f"{request.scope['path']}?{query}" if query else str(request.scope["path"])
 
 
 def _is_for_programs(request: Request) -> bool:

@@ -50,6 +50,12 @@ class LabelForm(Form):
         """The verdict."""
         return self.verdict == "passed"
 
+    @field_validator("value", mode="before")
+    @classmethod
+    def _with_a_point(cls, value: object) -> object:
+        """Keyboards of many countries offer a comma."""
+        return value.strip().replace(",", ".") if isinstance(value, str) else value
+
     @field_validator("value")
     @classmethod
     def _says_the_same(cls, value: float | None, info: ValidationInfo) -> float | None:

@@ -55,10 +55,11 @@ class Dot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """The place of an incident in time; `is_open`: it has not ended."""
+    """The place of an incident in time, which begins with the check that opened it; `is_open`: it has not ended."""
 
     x: float
     width: float
+    begins_at: datetime
     incident: Incident
     is_open: bool
 
@@ -118,7 +119,7 @@ def draw(points: Sequence[TrendPoint], incidents: Iterable[Incident], *, now: da
         wanted=frame.path((p.at, p.wanted) for p in points),
         epochs=tuple(frame.x(new.at) for old, new in pairwise(points) if old.epoch != new.epoch),
         unmeasured=tuple(frame.x(point.at) for point in points if point.value is None),
-        spans=tuple(_span(frame, incident, now) for incident in incidents if frame.shows(incident)),
+        spans=tuple(_span(frame, points, incident, now) for incident in incidents if frame.shows(incident)),
         top=frame.top,
         bottom=frame.bottom,
         text=_in_words(points, values, of),
@@ -181,9 +182,16 @@ class _Frame:
         return incident.closed_at is None or incident.closed_at >= self.start
 
 
-def _span(frame: _Frame, incident: Incident, now: datetime) -> Span:
-    left, right = frame.x(incident.opened_at), frame.x(incident.closed_at or now)
-    return Span(x=left, width=round(max(0.6, right - left), 2), incident=incident, is_open=incident.closed_at is None)
+def _span(frame: _Frame, points: Sequence[TrendPoint], incident: Incident, now: datetime) -> Span:
+    begins_at = next((point.at for point in points if point.check_id == incident.opened_by_check), incident.opened_at)
+    left, right = frame.x(begins_at), frame.x(incident.closed_at or now)
+    return Span(
+        x=left,
+        width=round(max(0.6, right - left), 2),
+        begins_at=begins_at,
+        incident=incident,
+        is_open=incident.closed_at is None,
+    )
 
 
 def _runs(points: Sequence[TrendPoint]) -> Iterator[list[TrendPoint]]:

@@ -53,11 +53,15 @@ def _published(name: str) -> str:
 
 
 def timeline(
-    incident: Incident, notifications: Iterable[Notification], deeds: Iterable[Happening] = ()
+    incident: Incident, notifications: Iterable[Notification], deeds: Iterable[Happening] = (), *, first: str = ""
 ) -> list[Happening]:
-    """Everything that is known about an incident, what people did included, oldest first."""
+    """Everything that is known about an incident, what people did included, oldest first. `first`: why it opened, where
+    that is known; the incident's own reason is the newest one.
+    """
     told = [happening for notification in notifications for happening in _delivery(notification)]
-    opened = Happening(at=incident.opened_at, title="Opened", text=incident.reason, check_id=incident.opened_by_check)
+    opened = Happening(
+        at=incident.opened_at, title="Opened", text=first or incident.reason, check_id=incident.opened_by_check
+    )
     happenings = [opened, *told, *deeds]
     if incident.closed_at is not None:
         text, check_id = incident.close_reason, incident.closed_by_check

@@ -102,11 +102,26 @@ def test_a_page_that_renews_itself_keeps_the_chart_and_who_is_on_it(chromium: Br
         visit.page.clock.install()
         page = visit.go("/")
         page.locator("#chart-0").focus()
+        page.keyboard.press("ArrowLeft")
+        page.keyboard.press("ArrowLeft")
+        there = value(page)
         page.locator("#chart-0").evaluate("chart => { chart.dataset.seen = 'before'; }")
         page.clock.fast_forward("01:05")
         expect(page.locator("#chart-0[data-seen]")).to_have_count(0)
         expect(page.locator("#chart-0")).to_be_focused()
+        assert value(page) == there
         assert visit.complaints == []
+
+
+def test_a_table_that_was_touched_does_not_stop_the_page(chromium: Browser) -> None:
+    with served(APP) as url, visiting(chromium, url) as visit:
+        visit.page.clock.install()
+        page = visit.go("/")
+        page.locator(".scroll").last.focus()
+        page.locator("main").evaluate("main => { main.firstElementChild.dataset.seen = 'before'; }")
+        page.clock.fast_forward("01:05")
+        expect(page.locator("main > [data-seen]")).to_have_count(0)
+        expect(page.locator(".scroll").last).to_be_focused()
 
 
 def test_a_table_that_somebody_reads_is_not_taken_away(chromium: Browser) -> None:

@@ -54,6 +54,7 @@ def test_from_the_incident_to_the_conversation_that_shows_it(chromium: Browser, 
         page.locator("main a[href*='/incidents/']").first.click()
         expect(page.locator("h1")).to_contain_text("demo/overall")
         page.locator("main a[href*='/conversations/']").first.click()
+        expect(page.locator(".wants")).to_contain_text("You are")
         expect(page.locator(".chat .turn").first).to_be_visible()
         expect(page.locator(".item .badge").filter(has_text="failed").first).to_be_visible()
         first = page.url
@@ -61,6 +62,24 @@ def test_from_the_incident_to_the_conversation_that_shows_it(chromium: Browser, 
         page.wait_for_url(lambda url: "/conversations/" in url and url != first)
         page.keyboard.press("p")
         page.wait_for_url(first)
+
+
+def test_the_keys_of_a_conversation_can_be_turned_off(chromium: Browser, demo_site: DemoSite) -> None:
+    """Somebody who speaks to the machine, or types beside the page, must not be carried away."""
+    with visiting(chromium, demo_site.url) as visit:
+        page = visit.go(f"/conversations/{demo_site.worst.id}")
+        keys = page.get_by_role("button", name="Keys")
+        keys.click()
+        expect(keys).to_have_attribute("aria-pressed", "false")
+        page.reload()
+        expect(keys).to_have_attribute("aria-pressed", "false")
+        there = page.url
+        page.keyboard.press("n")
+        page.keyboard.press("p")
+        assert page.url == there
+        keys.click()
+        page.keyboard.press("n")
+        page.wait_for_url(lambda url: url != there)
 
 
 def test_evidence_leads_from_the_item_to_the_marked_words_and_back(chromium: Browser, demo_site: DemoSite) -> None:

@@ -125,18 +125,52 @@ def test_the_overview_renews_itself_and_says_when_nobody_answers(chromium: Brows
         expect(page.locator("#updated")).to_contain_text("Not reached since")
 
 
+def test_pages_say_that_the_database_is_away_and_come_back_with_it(chromium: Browser) -> None:
+    records = MemoryRecords()
+    app = pages_app(records, lambda: snapshot(suite()), clock=lambda: T0)
+    with served(app) as url, visiting(chromium, url) as open_before, visiting(chromium, url) as opened_then:
+        for visit in (open_before, opened_then):
+            visit.page.clock.install()
+        open_before.go("/suites/shop")
+        records.is_away = True
+        opened_then.go("/checks/k1")
+        expect(opened_then.page.locator("h1")).to_have_text("The database is away")
+        open_before.page.clock.fast_forward("01:05")
+        expect(open_before.page.locator("#updated")).to_contain_text("The database is away since")
+        records.is_away = False
+        open_before.page.clock.fast_forward("01:05")
+        expect(open_before.page.locator("#updated")).not_to_contain_text("away")
+        opened_then.page.clock.fast_forward("01:05")
+        expect(opened_then.page.locator("h1")).to_contain_text("Check")
+
+
 def test_signing_in_opens_the_page_that_was_asked_for(chromium: Browser, store: Store) -> None:
     stock(store)
     with served(Stocked(store).app(token=TOKEN)) as url, visiting(chromium, url) as visit:
-        page = visit.go("/checks/k1")
+        page = visit.go("/checks/k1?intents=all")
         page.get_by_label("Token").fill("wrong")
         page.get_by_role("button", name="Sign in").click()
         expect(page.get_by_role("alert")).to_be_visible()
         assert axe_is_content(visit)
         page.get_by_label("Token").fill(TOKEN)
         page.get_by_role("button", name="Sign in").click()
-        expect(page.locator("h1")).to_be_visible()
+        expect(page).to_have_url(f"{url}/checks/k1?intents=all")
         assert TOKEN not in page.url
+
+
+def test_who_is_signed_out_meanwhile_is_told_so(chromium: Browser, store: Store) -> None:
+    stock(store)
+    with served(Stocked(store).app(token=TOKEN)) as url, visiting(chromium, url) as visit:
+        page = visit.page
+        page.clock.install()
+        page.goto(f"{url}/")
+        page.get_by_label("Token").fill(TOKEN)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_load_state()
+        expect(page.locator("h1")).to_have_text("Overview")
+        page.context.clear_cookies()
+        page.clock.fast_forward("01:05")
+        expect(page.locator("#updated")).to_contain_text("Signed out")
 
 
 def axe_is_content(visit: Visit) -> bool:

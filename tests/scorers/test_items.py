@@ -41,7 +41,7 @@ def test_evidence_names_the_turn_and_the_words() -> None:
 
 def test_what_is_missing_is_said() -> None:
     scored = score_required_fact(RequiredFact(id="f", patterns=("a",), number=2), transcript("x", "y"))
-    assert scored.reason == "not in any reply: 'a' or the number 2"
+    assert scored.reason == "not in any reply: /a/ or the number 2"
 
 
 def test_forbidden_text_closes_the_gate_but_not_when_the_user_says_it() -> None:

@@ -59,6 +59,7 @@ async def test_a_session_counts_in_no_metric_and_is_in_no_course(sqlite_store: S
     snapshot = sqlite_store.snapshot({}, now=Clock()())
     assert (dict(snapshot.checks), dict(snapshot.conversations)) == ({}, {})
     assert sqlite_store.history("s", limit=5, alerting_only=False) == []
+    assert sqlite_store.checks("s") == [], "a study's healthy check is no last healthy check of the suite"
 
 
 async def test_two_sessions_of_one_seed_play_the_same_users(sqlite_store: Store) -> None:

@@ -83,9 +83,15 @@ def test_a_form_never_leads_elsewhere(path: str) -> None:
     assert page_or_home(path) == "/"
 
 
-@pytest.mark.parametrize("path", ["/incidents/i1", "/review", "/review/c1", "/suites/shop/intents/a.b-c"])
+@pytest.mark.parametrize(
+    "path", ["/incidents/i1", "/review", "/review/c1", "/suites/shop/intents/a.b-c", "/incidents?state=open&limit=5"]
+)
 def test_it_leads_back_to_the_page_that_was_asked_for(path: str) -> None:
     assert page_or_home(path) == path
+
+
+def test_a_query_that_is_no_query_is_left_out() -> None:
+    assert page_or_home("/review?x=\r\nset-cookie:a") == "/review"
 
 
 def test_a_cookie_ends_with_its_session() -> None:

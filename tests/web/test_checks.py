@@ -17,6 +17,7 @@ NEWEST = replace(CHECK, summary=MEASURED)
 BEFORE = replace(
     CHECK, id="k0", started_at=T0 - timedelta(hours=4), summary=replace(MEASURED, mean=0.8, standard_error=0.02)
 )
+HEALTHY = replace(BEFORE, status=CheckStatus.HEALTHY)
 
 
 async def get(records: MemoryRecords, path: str = "/checks/k1") -> str:
@@ -59,9 +60,12 @@ async def test_the_spread_is_told_in_words_and_as_a_table() -> None:
     assert '<th scope="row">0.9 to 1.0</th><td class="num">0</td>' in html
 
 
-async def test_it_says_what_changed_since_the_valid_check_before() -> None:
+async def test_it_says_what_changed_since_the_last_healthy_check() -> None:
+    """Not since the one before it: from the second bad check on nothing would have changed."""
     lost = replace(BEFORE, id="lost", status=CheckStatus.ABORTED, summary=None)
-    html = words(await get(MemoryRecords(stored_checks=(NEWEST, lost, BEFORE))))
+    bad = replace(NEWEST, id="bad", started_at=NEWEST.started_at - timedelta(minutes=1))
+    html = words(await get(MemoryRecords(stored_checks=(NEWEST, bad, lost, HEALTHY))))
+    assert "Since the last healthy check , of" in html
     assert "the average went from 0.80 to 0.60, −0.20 (95 % interval −0.26 to −0.14; more than chance)" in html
 
 
@@ -73,7 +77,7 @@ async def test_a_check_before_of_another_epoch_is_not_compared() -> None:
 
 
 async def test_a_first_check_has_nothing_to_be_compared_with() -> None:
-    assert "No valid check lies shortly before this one" in await get(MemoryRecords(stored_checks=(NEWEST,)))
+    assert "No valid check lies before this one" in await get(MemoryRecords(stored_checks=(NEWEST,)))
 
 
 async def test_a_running_check_tells_how_far_it_is_and_renews_its_page() -> None:

@@ -124,5 +124,7 @@ def test_open_incidents_are_those_of_the_suite_the_loudest_first() -> None:
     over = replace(INCIDENT, id="o", closed_at=NOW)
     other = replace(INCIDENT, id="x", scope="shop2/overall")
     later = replace(INCIDENT, id="l", opened_at=NOW)
-    assert [one.id for one in open_of("shop", [warning, later, over, other, INCIDENT])] == ["i1", "l", "w"]
+    assert [one.id for one in open_of("shop", [warning, later, over, other, INCIDENT])] == ["l", "i1", "w"]
     assert loudest_first([warning, INCIDENT]) == [INCIDENT, warning]
+    taken = replace(later, acked_by="Ann")
+    assert loudest_first([taken, INCIDENT]) == [INCIDENT, taken], "what nobody has taken comes before newer ones"

@@ -81,6 +81,15 @@ async def test_it_is_closed_by_hand_once(stocked: Stocked) -> None:
     assert "Close it by hand" not in await page(stocked)
 
 
+async def test_a_refused_form_does_not_renew_itself_and_its_address_leads_back(stocked: Stocked) -> None:
+    refused = await post(stocked, "/incidents/i1/ack", WHO | {"by": " "})
+    assert refused.status_code == 422
+    assert "data-refresh" not in refused.text
+    async with client(stocked.app()) as browser:
+        back = await browser.get("/incidents/i1/ack")
+    assert (back.status_code, back.headers["location"]) == (303, "/incidents/i1")
+
+
 async def test_its_scope_is_silenced_and_no_other(stocked: Stocked) -> None:
     strange = replace(INCIDENT, id="i9", scope="shop/[a]*", dedup_key="x")
     records = MemoryRecords(stored_incidents=(strange,))
@@ -115,7 +124,7 @@ async def test_silences_of_its_time_are_in_the_timeline(stocked: Stocked) -> Non
     ("name", "typed", "told"),
     [
         ("hours", "-1", "greater than 0"),
-        ("hours", "soon", "valid number"),
+        ("hours", "soon", "is no number; write it like 0.9"),
         ("hours", "nan", "finite"),
         ("by", "  ", "is needed"),
         ("reason", "x" * 1001, "at most 1000 characters"),

@@ -146,7 +146,7 @@ async def test_the_same_form_sent_twice_is_one_label_and_a_changed_mind_another(
         ({"verdict": ""}, "verdict", "is needed"),
         ({"verdict": "maybe"}, "verdict", "input should be"),
         ({"value": "1.5"}, "value", "less than or equal to 1"),
-        ({"value": "0,7"}, "value", "valid number"),
+        ({"value": "good"}, "value", "is no number; write it like 0.9"),
         ({"value": "nan"}, "value", "finite number"),
         ({"value": "0.2"}, "value", "a grade from 0.5 on is a pass"),
         ({"reason": "x" * 2001}, "reason", "at most 2000"),

@@ -114,6 +114,15 @@ def test_incidents_last_from_their_opening_to_their_end_or_the_right_edge() -> N
     assert still.x + still.width == pytest.approx(99.0)
 
 
+def test_an_incident_begins_with_the_check_that_opened_it() -> None:
+    """It opens when that check ends, which may be after the last one on the drawing began."""
+    points = [point(number, 0.8) for number in range(3)]
+    opened = replace(INCIDENT, opened_at=at(9), opened_by_check=points[-1].check_id)
+    (span,) = drawn(*points, incidents=(opened,)).spans
+    assert span.begins_at == points[-1].at
+    assert span.x == drawn(*points).dots[-1].x
+
+
 def test_checks_of_one_moment_can_be_drawn() -> None:
     assert drawn(point(0, 0.8), point(0, 0.6)).dots
 

@@ -112,7 +112,7 @@ class Suites:
             is_running=state.is_running,
             stale_after_seconds=watched.stale_after_seconds,
             watched_since=suite.watched_since,
-            next_at=plan.next_slot(now) if plan else None,
+            next_at=plan.next_slot(now) if plan and not suite.watched.is_paused else None,
             last=_check(suite.last),
             last_valid=_check(suite.last_valid),
             verdicts=[VerdictAnswer.model_validate(verdict) for verdict in suite.verdicts],

@@ -2,6 +2,7 @@
 "use strict";
 (() => {
   const loadedAt = Date.now();
+  const isError = document.body.dataset.error !== undefined;
   // Ages are counted from the server's clock, so that a wrong one here does not matter.
   const serverThen = Date.parse(document.body.dataset.now);
   let readAt = serverThen;
@@ -45,45 +46,65 @@
       || main.querySelector("form :focus") !== null;
   }
 
-  function keyOf(element) {
-    if (element.id) return `#${CSS.escape(element.id)}`;
+  // How an element is found again in the page as it comes next: by its id or its address, else by its kind and number.
+  function finderOf(element) {
     const href = element.getAttribute("href");
-    return href === null ? null : `${element.localName}[href="${CSS.escape(href)}"]`;
+    const selector = element.id ? `#${CSS.escape(element.id)}`
+      : href !== null ? `${element.localName}[href="${CSS.escape(href)}"]`
+      : [element.localName, ...element.classList].join(".");
+    const number = [...document.querySelectorAll(`#main ${selector}`)].indexOf(element);
+    return (page) => page.querySelectorAll(`#main ${selector}`)[number] ?? null;
   }
 
   function replaceMain(page) {
     const main = document.getElementById("main");
     const active = document.activeElement;
     const isInside = main.contains(active) && active !== main;
-    const key = isInside ? keyOf(active) : null;
+    const find = isInside ? finderOf(active) : null;
     // A chart is not in the page as it comes: it is drawn again at once.
-    const willBeThere = key !== null && (active.classList.contains("chart") || page.querySelector(`#main ${key}`) !== null);
-    if (isInside && !willBeThere) return false;
+    if (find !== null && !active.classList.contains("chart") && find(page) === null) return false;
     const scrolled = [...main.querySelectorAll(".scroll")].map((element) => element.scrollLeft);
     main.replaceChildren(...page.getElementById("main").childNodes);
     main.querySelectorAll(".scroll").forEach((element, number) => { element.scrollLeft = scrolled[number] ?? 0; });
     document.dispatchEvent(new Event("main-replaced"));
-    if (key !== null) main.querySelector(key)?.focus({ preventScroll: true });
+    find?.(document)?.focus({ preventScroll: true });
     return true;
+  }
+
+  function since() {
+    failedSince ??= new Date(serverNow()).toISOString().slice(11, 19);
+    return failedSince;
   }
 
   async function renew() {
     if (document.hidden || isInUse()) return;
     try {
       const response = await fetch(location.href, { cache: "no-store", redirect: "error", signal: AbortSignal.timeout(20000) });
+      if (response.status === 401) {
+        say("Signed out: load this page again to sign in");
+        return;
+      }
       // 503 is a page too: it says what is known while the database is away.
       if (!response.ok && response.status !== 503) throw new Error(String(response.status));
+      if (response.ok && isError) {
+        location.reload();
+        return;
+      }
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      if (page.body.dataset.error !== undefined && !isError) {
+        say(`${page.querySelector("h1").textContent} since ${since()} UTC`);
+        return;
+      }
       if (!page.getElementById("updated")?.dataset.refresh) throw new Error("another page");
       if (isInUse() || !replaceMain(page)) return;
       readAt = Date.parse(page.body.dataset.now);
       document.querySelector("#updated .when-read").replaceWith(page.querySelector("#updated .when-read"));
       document.querySelector("#updated .ago").dataset.at = page.body.dataset.now;
+      document.getElementById("shown").replaceWith(page.getElementById("shown"));
       failedSince = null;
       say("");
     } catch {
-      failedSince ??= new Date(serverNow()).toISOString().slice(11, 19);
-      say(`Not reached since ${failedSince} UTC`);
+      say(`Not reached since ${since()} UTC`);
     }
     tick();
   }

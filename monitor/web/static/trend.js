@@ -4,6 +4,7 @@
 (() => {
   const HEIGHT = 220;
   const charts = new Map();
+  const stood = new Map();
 
   const number = (text) => (text === undefined ? null : Number(text));
   const utc = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ") + " UTC";
@@ -54,9 +55,11 @@
       ctx.clip();
       ctx.fillStyle = colour("bad");
       for (const [from, to] of data.incidents) {
-        const left = chart.valToPos(from, "x", true);
-        const right = to === null ? bbox.left + bbox.width : chart.valToPos(to, "x", true);
-        ctx.fillRect(left, bbox.top + bbox.height - 6 * ratio, Math.max(right - left, 2 * ratio), 6 * ratio);
+        const end = bbox.left + bbox.width;
+        // One that opened after the last check began is seen all the same.
+        const left = Math.min(chart.valToPos(from, "x", true), end - 4 * ratio);
+        const right = to === null ? end : chart.valToPos(to, "x", true);
+        ctx.fillRect(left, bbox.top + bbox.height - 6 * ratio, Math.max(right - left, 4 * ratio), 6 * ratio);
       }
       ctx.setLineDash([]);
       ctx.strokeStyle = colour("quiet");
@@ -111,12 +114,12 @@
     const axis = { stroke: colour("quiet"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line"), width: 1 } };
     const line = (stroke, more) => ({ stroke, width: 2, points: { show: false }, spanGaps: false, ...more });
     return {
-      width, height: HEIGHT, legend: { show: false }, padding: [8, 8, 0, 0],
+      width, height: HEIGHT, legend: { show: false }, padding: [8, 26, 0, 0],
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
       cursor: { drag: { x: false, y: false }, y: false, points: { size: 9 } },
       scales: { x: { time: true, range: (_, first, last) => [first - (last - first) / 80, last + (last - first) / 80] }, y: { range: [Number(figure.dataset.bottom), Number(figure.dataset.top)] } },
       axes: [
-        { ...axis, values: [
+        { ...axis, space: 70, values: [
           // [step, as a rule, new year, new month, new day, ...]
           [86400, "{MM}-{DD}", "\n{YYYY}", null, null, null, null, null, 1],
           [60, "{HH}:{mm}", "\n{YYYY}-{MM}-{DD}", null, "\n{MM}-{DD}", null, null, null, 1],
@@ -161,6 +164,7 @@
     place.setAttribute("aria-valuemax", String(last + 1));
     const show = (wanted) => {
       index = Math.min(last, Math.max(0, wanted));
+      stood.set(place.id, data.link[index].href);
       place.setAttribute("aria-valuenow", String(index + 1));
       place.setAttribute("aria-valuetext", sentence(data, index));
       const link = document.createElement("a");
@@ -183,7 +187,14 @@
       if (at !== undefined && at !== null && at !== index) show(at);
     }];
     place.addEventListener("dblclick", () => location.assign(data.link[index].href));
-    return readout;
+    return {
+      readout,
+      // Where somebody stood before the page was renewed, found again by its check.
+      begin: (href) => {
+        const before = data.link.findIndex((link) => link.href === href);
+        if (before >= 0) show(before);
+      },
+    };
   }
 
   function build(figure, number_) {
@@ -197,11 +208,13 @@
     plot.after(place);
     const { columns, places } = withGaps(data);
     const chart = new uPlot(options(figure, data, place.clientWidth), columns, place);
-    place.after(walkable(place, figure, data, chart, places));
+    const walk = walkable(place, figure, data, chart, places);
+    place.after(walk.readout);
     const watcher = new ResizeObserver(() => {
       if (place.clientWidth > 0) chart.setSize({ width: place.clientWidth, height: HEIGHT });
     });
     watcher.observe(place);
+    walk.begin(stood.get(place.id));
     charts.set(figure, () => { watcher.disconnect(); chart.destroy(); figure.querySelector(".readout").remove(); place.remove(); plot.hidden = false; });
   }
 
